@@ -1,0 +1,1 @@
+"""What a plan may say; one file for each kind of component."""
