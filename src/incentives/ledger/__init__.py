@@ -1,0 +1,1 @@
+"""What follows from lines once they stand (calculation.md section 11)."""

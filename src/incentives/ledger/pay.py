@@ -1,0 +1,82 @@
+"""Pay for a month (calculation.md section 11).
+
+Per payee and currency, over the lines payable in the month: what is positive, less caps, may be paid; what
+is negative, with the debt brought forward, is recovered from it up to the recovery cap; the rest is carried
+forward. Pay is never negative.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from incentives.calculation.lines import Line
+from incentives.calendar import Period, periods
+from incentives.money import PPM, rounded
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """One payee's pay for one month in one currency; ``month`` is its first day.
+
+    ``negative``, ``brought_forward`` and ``carried_forward`` are <= 0, ``recovered`` >= 0 and
+    ``pay = positive - recovered``.
+    """
+
+    month: dt.date
+    payee_id: str
+    currency: str
+    positive_minor: int
+    negative_minor: int
+    brought_forward_minor: int
+    recovered_minor: int
+    pay_minor: int
+    carried_forward_minor: int
+    lines: tuple[Line, ...] = ()
+
+
+def payouts(lines: Iterable[Line], last_month: Period, recovery_cap_ppm: int) -> list[Payout]:
+    """Pay of every month up to the last one, in order of month, payee and currency.
+
+    A month has a row when something was payable in it or a debt was brought into it.
+    """
+    by_owner: dict[tuple[str, str], dict[dt.date, list[Line]]] = {}
+    for line in lines:
+        if line.payable_on <= last_month.last:
+            months = by_owner.setdefault((line.payee_id, line.currency), {})
+            months.setdefault(line.payable_on.replace(day=1), []).append(line)
+    found = []
+    for (payee_id, currency), months in by_owner.items():
+        carried = 0
+        for month in periods(min(months), last_month.last, "month", 1):
+            payout = _payout(
+                month.first, payee_id, currency, months.get(month.first, []), carried, recovery_cap_ppm
+            )
+            carried = payout.carried_forward_minor
+            if payout.positive_minor or payout.negative_minor or payout.brought_forward_minor:
+                found.append(payout)
+    return sorted(found, key=lambda each: (each.month, each.payee_id, each.currency))
+
+
+def _payout(
+    month: dt.date, payee_id: str, currency: str, lines: list[Line], brought_forward: int, cap_ppm: int
+) -> Payout:
+    positive = sum(line.amount_minor for line in lines if line.kind == "cap" or line.amount_minor > 0)
+    negative = sum(line.amount_minor for line in lines if line.kind != "cap" and line.amount_minor < 0)
+    if positive < 0:
+        positive, negative = 0, negative + positive
+    debt = -(negative + brought_forward)
+    recovered = min(debt, rounded(cap_ppm * positive, PPM))
+    return Payout(
+        month=month,
+        payee_id=payee_id,
+        currency=currency,
+        positive_minor=positive,
+        negative_minor=negative,
+        brought_forward_minor=brought_forward,
+        recovered_minor=recovered,
+        pay_minor=positive - recovered,
+        carried_forward_minor=recovered - debt,
+        lines=tuple(lines),
+    )
