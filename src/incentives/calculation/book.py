@@ -1,0 +1,310 @@
+"""Who, which plan, which rate, on which day: the facts arranged for asking (calculation.md sections 3, 5, 6).
+
+A book is made once per calculation. It settles which events count (duplicates once, conflicts not at all,
+nothing after ``as_of``) and answers every question that starts with "which … on this day".
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from functools import cache
+from operator import attrgetter
+
+from incentives.calculation.curve import Subject
+from incentives.calculation.lines import Finding
+from incentives.calculation.position import Movement, PositionRule, contract_day, movements
+from incentives.calculation.timeline import Timeline, timeline
+from incentives.facts import (
+    Assignment,
+    CreditRecord,
+    Event,
+    EventRef,
+    Facts,
+    Invoice,
+    Payee,
+    Reporting,
+    covers,
+)
+from incentives.money import PPM, convert
+from incentives.rules.plan import Plan
+
+
+class Book:
+    """The facts up to a day, arranged for asking."""
+
+    def __init__(self, facts: Facts, plans: Sequence[Plan], as_of: dt.date) -> None:
+        self.facts = facts
+        self.company = facts.company
+        self.as_of = as_of
+        self.plans = {plan.plan: plan for plan in plans}
+        self.invoices = {invoice.invoice_id: invoice for invoice in facts.invoices}
+        self.payees: dict[str, Payee] = {payee.payee_id: payee for payee in facts.payees}
+        self.findings: set[Finding] = set()
+
+        self._events, self._refs = self._settle(facts.events)
+        self._timelines: dict[str, Timeline] = {}
+        self._subjects: dict[str, Subject] = {}
+        self._movements: dict[tuple[str, PositionRule], list[Movement]] = {}
+
+        self._countries = {each.customer_id: each.country for each in facts.customers}
+        self.first_invoice_on = _first_invoice_on(facts.invoices)
+        self._credit_records = _by_customer(facts.credit_records)
+        self._rates = _rates(facts)
+        self._targets = {
+            (each.plan, each.component, each.payee_id, each.team, each.window_start): each.amount_minor
+            for each in facts.targets
+        }
+        self._assigned: dict[tuple[str, str], dict[str, list[Assignment]]] = {}
+        for each in facts.assignments:
+            owner = (each.payee_id, each.team)
+            self._assigned.setdefault(owner, {}).setdefault(each.plan, []).append(each)
+        self.invoices_of_payee: dict[str, list[Invoice]] = {}
+        for invoice in facts.invoices:
+            for payee_id in dict.fromkeys(credit.payee_id for credit in invoice.credits):
+                self.invoices_of_payee.setdefault(payee_id, []).append(invoice)
+        self._invoices_of_team: dict[str, list[Invoice]] | None = None
+        self._people_of: dict[str, frozenset[str]] | None = None
+        self._reporting: dict[str, list[Reporting]] = {}
+        for row in facts.reporting:
+            self._reporting.setdefault(row.payee_id, []).append(row)
+        self.reports = cache(self._reports)
+
+    # Events --------------------------------------------------------------------------------------
+
+    def _settle(
+        self, events: Iterable[Event]
+    ) -> tuple[dict[str, list[tuple[Event, str]]], dict[str, dict[str, list[str]]]]:
+        """The events that apply, by invoice and with their causes; and their sources, by invoice and id.
+
+        Section 3: the same event twice counts once; the same id with other content is a conflict, and
+        neither version applies.
+        """
+        once: dict[EventRef, Event] = {}
+        conflicts: set[EventRef] = set()
+        for event in events:
+            if event.occurred_on > self.as_of:
+                continue
+            ref = (event.source, event.event_id)
+            known = once.setdefault(ref, event)
+            if known is not event and known != event:
+                conflicts.add(ref)
+        sources_of: dict[str, str] = {}
+        twice: set[str] = set()
+        for source, event_id in once:
+            if sources_of.setdefault(event_id, source) != source:
+                twice.add(event_id)
+
+        by_invoice: dict[str, list[tuple[Event, str]]] = {}
+        refs: dict[str, dict[str, list[str]]] = {}
+        naming: list[Event] = []
+        for ref, event in once.items():
+            if ref in conflicts:
+                self._find("conflict", event, "has come in two versions; neither counts until one is chosen")
+                continue
+            currency = self.invoices[event.invoice_id].currency
+            if event.currency and event.currency != currency:
+                self._find("wrong_currency", event, f"is in {event.currency}, its invoice in {currency}")
+                continue
+            cause = f"{event.source}/{event.event_id}" if event.event_id in twice else event.event_id
+            by_invoice.setdefault(event.invoice_id, []).append((event, cause))
+            refs.setdefault(event.invoice_id, {}).setdefault(event.event_id, []).append(event.source)
+            if event.payment_id or event.reverses:
+                naming.append(event)
+        for event in naming:
+            for named in filter(None, (event.payment_id, event.reverses)):
+                if named not in refs[event.invoice_id]:
+                    self._find("unknown_reference", event, f"names {named}, which this invoice does not know")
+        return by_invoice, refs
+
+    def _find(self, what: str, event: Event, says: str) -> None:
+        message = f"Event {event.event_id} {says}."
+        self.findings.add(Finding(what, event.invoice_id, "", event.event_id, message))  # type: ignore[arg-type]
+
+    def ref_named(self, event: Event, named: str) -> EventRef | None:
+        """The event of the same invoice that an event names: of its own source if there is one by that id."""
+        sources = self._refs.get(event.invoice_id, {}).get(named)
+        if not named or not sources:
+            return None
+        return (event.source if event.source in sources else min(sources), named)
+
+    # Invoices ------------------------------------------------------------------------------------
+
+    def timeline(self, invoice: Invoice) -> Timeline:
+        """The invoice after each of its events."""
+        found = self._timelines.get(invoice.invoice_id)
+        if found is None:
+            found = timeline(invoice, self._events.get(invoice.invoice_id, ()))
+            self._timelines[invoice.invoice_id] = found
+        return found
+
+    def movements(self, invoice: Invoice, rule: PositionRule) -> list[Movement]:
+        """The movements of an invoice under a position rule; components with equal rules share them."""
+        key = (invoice.invoice_id, rule)
+        found = self._movements.get(key)
+        if found is None:
+            found = self._movements[key] = movements(self.timeline(invoice), rule, self.as_of)
+        return found
+
+    def subject(self, invoice: Invoice) -> Subject:
+        """What multipliers may look at (section 7): values are the last given on or before issued_on."""
+        found = self._subjects.get(invoice.invoice_id)
+        if found is None:
+            issued_on, customer_id = invoice.issued_on, invoice.customer_id
+            found = self._subjects[invoice.invoice_id] = Subject(
+                timeline=self.timeline(invoice),
+                terms_days=(invoice.due_on - issued_on).days,
+                customer_age_days=self.customer_age_days(invoice),
+                risk_grade=self.last_given(customer_id, "risk_grade", issued_on),
+                credit_approval=self.last_given(customer_id, "credit_approval", issued_on),
+                security=self.last_given(customer_id, "security", issued_on),
+                country=self._countries.get(customer_id, ""),
+            )
+        return found
+
+    def customer_age_days(self, invoice: Invoice) -> int:
+        """Days from the customer's first invoice to this one."""
+        return (invoice.issued_on - self.first_invoice_on[invoice.customer_id]).days
+
+    def last_given(self, customer_id: str, attribute: str, day: dt.date) -> str:
+        """The last value of a credit record's attribute given on or before a day; ``""`` if none was."""
+        value = ""
+        for record in self._credit_records.get(customer_id, ()):
+            if record.on > day:
+                break
+            value = getattr(record, attribute) or value
+        return value
+
+    # People and teams ----------------------------------------------------------------------------
+
+    def plans_of(self, payee_id: str = "", team: str = "") -> list[Plan]:
+        """The plans ever assigned to a payee or a team."""
+        return [self.plans[name] for name in sorted(self._assigned.get((payee_id, team), {}))]
+
+    def is_on_plan(self, plan: Plan, day: dt.date, payee_id: str = "", team: str = "") -> bool:
+        """Whether a plan is assigned to a payee or a team on a day."""
+        return any(covers(day, each.starts_on, each.ends_on) for each in self.assignments(plan, payee_id, team))
+
+    def assignments(self, plan: Plan, payee_id: str = "", team: str = "") -> list[Assignment]:
+        """The assignments of a plan to a payee or a team."""
+        return self._assigned.get((payee_id, team), {}).get(plan.plan, [])
+
+    def owners(self) -> tuple[list[str], list[str]]:
+        """The payees and the teams that any plan is assigned to."""
+        return (
+            sorted({payee_id for payee_id, team in self._assigned if not team}),
+            sorted({team for _, team in self._assigned if team}),
+        )
+
+    def teams(self) -> list[str]:
+        """Every team that memberships, invoices or assignments name."""
+        facts = self.facts
+        named = {each.team for each in facts.memberships}
+        named |= {each.team for each in facts.invoices} | {each.team for each in facts.assignments}
+        return sorted(named - {""})
+
+    def invoices_of_team(self, team: str) -> list[Invoice]:
+        """A team's portfolio: invoices that name it, or name none and credit a member of it on issued_on."""
+        if self._invoices_of_team is None:
+            self._invoices_of_team = {}
+            teams_of: dict[str, list[tuple[str, dt.date, dt.date | None]]] = {}
+            for each in self.facts.memberships:
+                teams_of.setdefault(each.payee_id, []).append((each.team, each.starts_on, each.ends_on))
+            for invoice in self.facts.invoices:
+                teams = (
+                    {invoice.team}
+                    if invoice.team
+                    else {
+                        name
+                        for credit in invoice.credits
+                        for name, starts_on, ends_on in teams_of.get(credit.payee_id, ())
+                        if covers(invoice.issued_on, starts_on, ends_on)
+                    }
+                )
+                for name in teams:
+                    self._invoices_of_team.setdefault(name, []).append(invoice)
+        return self._invoices_of_team.get(team, [])
+
+    def people_of(self, manager_id: str) -> frozenset[str]:
+        """Everyone who reports to a manager, directly or through others, on some day of the data."""
+        if self._people_of is None:
+            self._people_of = self._everyone_reporting()
+        return self._people_of.get(manager_id, frozenset())
+
+    def _everyone_reporting(self) -> dict[str, frozenset[str]]:
+        """A chain that holds on some day holds on the day its last row begins: looking there sees them all."""
+        people: dict[str, set[str]] = {}
+        for day in {each.starts_on for each in self.facts.reporting}:
+            for payee_id in self._reporting:
+                for manager_id in self._chain(payee_id, day):
+                    people.setdefault(manager_id, set()).add(payee_id)
+        return {manager_id: frozenset(found) for manager_id, found in people.items()}
+
+    def _chain(self, payee_id: str, day: dt.date) -> frozenset[str]:
+        """Everyone above somebody on a day."""
+        above: set[str] = set()
+        ask = [payee_id]
+        while ask:
+            asked = ask.pop()
+            for each in self._reporting.get(asked, ()):
+                if each.manager_id not in above and covers(day, each.starts_on, each.ends_on):
+                    above.add(each.manager_id)
+                    ask.append(each.manager_id)
+        return frozenset(above)
+
+    def _reports(self, manager_id: str, payee_id: str, day: dt.date) -> bool:
+        return manager_id in self._chain(payee_id, day)
+
+    # Rates and targets ---------------------------------------------------------------------------
+
+    def rate_ppm(self, from_currency: str, to_currency: str, day: dt.date) -> int | None:
+        """The rate in force: the last row on or before the day; no inverse, no crossing (section 5)."""
+        if from_currency == to_currency:
+            return PPM
+        days, rates = self._rates.get((from_currency, to_currency), ((), ()))
+        at = bisect_right(days, day)
+        return rates[at - 1] if at else None
+
+    def converted(self, amount_minor: int, from_currency: str, to_currency: str, day: dt.date) -> int | None:
+        """R(amount x rate in force on the day); ``None`` without a rate."""
+        rate_ppm = self.rate_ppm(from_currency, to_currency, day)
+        return None if rate_ppm is None else convert(amount_minor, from_currency, to_currency, rate_ppm)
+
+    def target(
+        self, plan: Plan, component: str, window_start: dt.date | None, payee_id: str = "", team: str = ""
+    ) -> int | None:
+        """The target of a payee or a team for a window, plan currency; ``None`` if there is none."""
+        return self._targets.get((plan.plan, component, payee_id, team, window_start))
+
+
+def rule_day(plan: Plan, invoice: Invoice) -> dt.date | None:
+    """The date of an invoice that picks the version; ``None`` where each event's own does (section 6)."""
+    if plan.rules_as_of == "invoice":
+        return invoice.issued_on
+    return contract_day(invoice) if plan.rules_as_of == "contract" else None
+
+
+def _first_invoice_on(invoices: Iterable[Invoice]) -> dict[str, dt.date]:
+    first: dict[str, dt.date] = {}
+    for invoice in invoices:
+        known = first.get(invoice.customer_id)
+        if known is None or invoice.issued_on < known:
+            first[invoice.customer_id] = invoice.issued_on
+    return first
+
+
+def _by_customer(records: Iterable[CreditRecord]) -> dict[str, list[CreditRecord]]:
+    found: dict[str, list[CreditRecord]] = {}
+    for record in sorted(records, key=attrgetter("on")):
+        found.setdefault(record.customer_id, []).append(record)
+    return found
+
+
+def _rates(facts: Facts) -> dict[tuple[str, str], tuple[list[dt.date], list[int]]]:
+    found: dict[tuple[str, str], tuple[list[dt.date], list[int]]] = {}
+    for rate in sorted(facts.fx_rates, key=attrgetter("on")):
+        days, rates = found.setdefault((rate.from_currency, rate.to_currency), ([], []))
+        days.append(rate.on)
+        rates.append(rate.rate_ppm)
+    return found

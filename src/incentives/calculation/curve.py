@@ -1,0 +1,193 @@
+"""What a movement is worth: tiers and multipliers (calculation.md sections 6 and 7)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from incentives.calculation.position import Movement
+from incentives.calculation.timeline import Timeline
+from incentives.money import PPM, rounded
+from incentives.rules.commission import Commission, DayMultiplier, ValueMultiplier
+
+
+@dataclass(slots=True)
+class Subject:
+    """What multipliers may look at on an invoice; days are counted, values are the last given (section 7)."""
+
+    timeline: Timeline
+    terms_days: int
+    customer_age_days: int
+    risk_grade: str
+    credit_approval: str
+    security: str
+    country: str
+
+
+Looked = int | str | tuple[tuple[str, int], ...]
+"""A count of days, a value, or the net of each category."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One multiplier's answer: numerator / denominator, and rate points on top."""
+
+    by: str
+    looked_at: Looked
+    numerator: int
+    denominator: int = PPM
+    add_ppm: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """The product of all multipliers, rounded once to ppm, and the sum of the rate points."""
+
+    m_ppm: int = PPM
+    add_ppm: int = 0
+    each: tuple[Factor, ...] = ()
+
+
+NO_MULTIPLIERS = Factors()
+
+
+@dataclass(slots=True)
+class Tiers:
+    """Limits in minor units of the plan's currency, with the rate from each on."""
+
+    limits: list[int]
+    rates_ppm: list[int]
+
+    def tier_at(self, attained: int) -> int:
+        """The tier that an attainment has reached; below 0 the first."""
+        return max(0, bisect_right(self.limits, attained) - 1)
+
+    def rate_at(self, attained: int) -> int:
+        """The rate of the tier that an attainment has reached, ppm."""
+        return self.rates_ppm[self.tier_at(attained)]
+
+    def total(self, attained: int) -> int:
+        """F(A), in ppm of a minor unit: each part of A at its tier's rate; a negative A at the first rate."""
+        if attained <= 0:
+            return attained * self.rates_ppm[0]
+        worth = 0
+        for at, lower in enumerate(self.limits):
+            if attained <= lower:
+                break
+            upper = self.limits[at + 1] if at + 1 < len(self.limits) else attained
+            worth += (min(attained, upper) - lower) * self.rates_ppm[at]
+        return worth
+
+    def pieces(self, before: int, after: int) -> list[tuple[int, int]]:
+        """The upward way from one attainment to another, cut at the limits: (part, rate), lowest tier first."""
+        at = self.tier_at(before)
+        last = len(self.limits) - 1
+        found = []
+        while at < last and self.limits[at + 1] < after:
+            at += 1
+            if self.limits[at] > before:
+                found.append((self.limits[at] - before, self.rates_ppm[at - 1]))
+                before = self.limits[at]
+        found.append((after - before, self.rates_ppm[at]))
+        return found
+
+
+@dataclass(slots=True)
+class Curve:
+    """A commission of one plan version, ready to be asked often."""
+
+    version_from: dt.date
+    component: Commission
+    reference: str = ""
+    _answers: dict[tuple[Looked, ...], Factors | None] = field(default_factory=dict)
+
+    def tiers(self, target_minor: int | None) -> Tiers:
+        """The tiers of a window; with ``measure = "target"`` limits are R(share x target)."""
+        component = self.component
+        rates = [tier.rate_ppm for tier in component.tiers]
+        if component.measure == "amount":
+            return Tiers([tier.from_ for tier in component.tiers], rates)
+        assert target_minor is not None
+        return Tiers([rounded(tier.from_ * target_minor, PPM) for tier in component.tiers], rates)
+
+    def factors(self, subject: Subject, movement: Movement) -> Factors | None:
+        """The multipliers at an event; ``None`` where one of them has no match."""
+        multipliers = self.component.multipliers
+        if not multipliers:
+            return NO_MULTIPLIERS
+        looked_at = tuple([_look(each, subject, movement, self.component) for each in multipliers])
+        if looked_at not in self._answers:
+            self._answers[looked_at] = _product(self.component, looked_at)
+        return self._answers[looked_at]
+
+
+def _look(
+    multiplier: DayMultiplier | ValueMultiplier, subject: Subject, movement: Movement, component: Commission
+) -> Looked:
+    by = multiplier.by
+    if isinstance(multiplier, DayMultiplier):
+        if by == "days_late":
+            return subject.timeline.days_late(
+                movement.on, movement.due_on, multiplier.pause_while_disputed, multiplier.forgive_if_warned
+            )
+        if by == "days_to_pay":
+            return max(0, (movement.on - subject.timeline.invoice.issued_on).days)
+        return subject.terms_days if by == "terms_days" else subject.customer_age_days
+    if by == "category":
+        return _net_by_category(subject, component)
+    value: str = getattr(subject, by)
+    return value
+
+
+def _net_by_category(subject: Subject, component: Commission) -> tuple[tuple[str, int], ...]:
+    wanted = component.categories
+    net: dict[str, int] = {}
+    for line in subject.timeline.invoice.lines:
+        if line.commissionable and (not wanted or line.category in wanted):
+            net[line.category] = net.get(line.category, 0) + line.net_minor
+    return tuple(sorted(net.items()))
+
+
+def _product(component: Commission, looked_at: Sequence[Looked]) -> Factors | None:
+    numerator, denominator, add_ppm = PPM, 1, 0
+    each = []
+    for multiplier, looked in zip(component.multipliers, looked_at, strict=True):
+        factor = _answer(multiplier, looked)
+        if factor is None:
+            return None
+        each.append(factor)
+        numerator *= factor.numerator
+        denominator *= factor.denominator
+        add_ppm += factor.add_ppm
+    return Factors(rounded(numerator, denominator), add_ppm, tuple(each))
+
+
+def _answer(multiplier: DayMultiplier | ValueMultiplier, looked: Looked) -> Factor | None:
+    if isinstance(multiplier, DayMultiplier):
+        assert isinstance(looked, int)
+        at = bisect_right(multiplier.steps, looked, key=lambda step: step.from_days) - 1
+        if at < 0:
+            return None
+        step = multiplier.steps[at]
+        return Factor(multiplier.by, looked, step.factor_ppm, add_ppm=step.add_ppm)
+    if isinstance(looked, tuple):
+        return _average(multiplier, looked)
+    assert isinstance(looked, str)
+    factor_ppm = multiplier.factors_ppm.get(looked, multiplier.else_ppm)
+    return None if factor_ppm is None else Factor(multiplier.by, looked, factor_ppm)
+
+
+def _average(multiplier: ValueMultiplier, net_by_category: tuple[tuple[str, int], ...]) -> Factor | None:
+    """Averaged by net: a line without a match, or nothing to weigh by, is no match."""
+    numerator = whole = 0
+    for category, net in net_by_category:
+        factor_ppm = multiplier.factors_ppm.get(category, multiplier.else_ppm)
+        if factor_ppm is None:
+            return None
+        numerator += factor_ppm * net
+        whole += net
+    if whole <= 0:
+        return None
+    return Factor(multiplier.by, net_by_category, numerator, PPM * whole)

@@ -1,0 +1,330 @@
+"""Everything that payees and teams should have: composes the rest of the room (calculation.md section 1)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from incentives.calculation.bonuses import Bonuses, PoolOutcome
+from incentives.calculation.book import Book, rule_day
+from incentives.calculation.caps import cap_lines
+from incentives.calculation.commission import Curves, Follower, Position
+from incentives.calculation.credits import Credited, listed, own, per_credit, team
+from incentives.calculation.curve import Curve
+from incentives.calculation.draws import draw_lines
+from incentives.calculation.explanation import Step
+from incentives.calculation.lines import Finding, Line, MetricValue
+from incentives.calculation.metrics import Metrics
+from incentives.calculation.position import PositionRule, contract_day, position_rule
+from incentives.calculation.spiffs import spiff_lines
+from incentives.facts import Facts, Invoice
+from incentives.money import EXACT
+from incentives.rules.commission import Commission
+from incentives.rules.plan import Plan, Version
+
+Stream = list[tuple[Position, Credited]]
+Progress = Callable[[int, int], None]
+"""Told how many payees and teams are done, of how many."""
+
+
+@dataclass(slots=True)
+class Earned:
+    """What a calculation returns: lines that should stand, findings, metric values, pools."""
+
+    lines: list[Line] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    metrics: list[MetricValue] = field(default_factory=list)
+    pools: list[PoolOutcome] = field(default_factory=list)
+
+
+def earned(
+    facts: Facts,
+    plans: Sequence[Plan],
+    as_of: dt.date,
+    progress: Progress | None = None,
+    with_metrics: bool = True,
+) -> Earned:
+    """Everything that should stand on a day, for everybody."""
+    calculation = Calculation(Book(facts, plans, as_of))
+    found = Earned()
+    payees, teams = calculation.book.owners()
+    done, of = 0, len(payees) + len(teams)
+    for payee_id in payees:
+        found.lines += calculation.payee_lines(payee_id)
+        done += 1
+        if progress:
+            progress(done, of)
+    shared: list[Line] = []
+    for name in teams:
+        pools, lines = calculation.team_lines(name)
+        found.pools += pools
+        shared += lines
+        done += 1
+        if progress:
+            progress(done, of)
+    found.lines += merged(shared)
+    if with_metrics:
+        found.metrics += calculation.metrics.quarters()
+    found.findings += calculation.findings()
+    return found
+
+
+class Calculation:
+    """A book with everything that is calculated once and asked often."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.metrics = Metrics(book)
+        self.bonuses = Bonuses(book, self.metrics)
+        self._sizes: dict[tuple[str, PositionRule, tuple[str, ...]], list[list[int]]] = {}
+        self._curves: dict[tuple[str, dt.date, str], Curve] = {}
+
+    def payee_lines(self, payee_id: str) -> list[Line]:
+        """Everything one payee should have from the plans assigned to them."""
+        found: list[Line] = []
+        for plan in self.book.plans_of(payee_id):
+            of_plan: list[Line] = []
+            names = plan.component_names()
+            for name in names:
+                of_plan += self._component_lines(plan, name, payee_id)
+            for name in names:
+                if plan.kind_of(name) == "draw":
+                    found += draw_lines(self.book, plan, name, payee_id, of_plan)
+            found += of_plan
+        return found
+
+    def team_lines(self, name: str) -> tuple[list[PoolOutcome], list[Line]]:
+        """The pools of a team and the lines of everything its plans pay."""
+        pools = list(self.bonuses.pools(name))
+        lines = [line for outcome in pools for line in self.bonuses.shared_lines(outcome)]
+        for plan in self.book.plans_of(team=name):
+            for component in plan.component_names():
+                lines += self.bonuses.target_lines(plan, component, team=name)
+        return pools, lines
+
+    def _component_lines(self, plan: Plan, name: str, payee_id: str) -> list[Line]:
+        kind = plan.kind_of(name)
+        if kind == "spiff":
+            return list(spiff_lines(self.book, plan, name, payee_id))
+        if kind == "target_bonus":
+            return list(self.bonuses.target_lines(plan, name, payee_id))
+        if kind != "commission":
+            return []
+        follower = Follower(self.book, plan, name, payee_id)
+        lines = follower.follow(self._stream(plan, name, payee_id))
+        self.book.findings.update(follower.findings)
+        starts = self.book.company.fiscal_year_starts
+        return [*lines, *cap_lines(lines, plan, name, payee_id, self.book.as_of, starts)]
+
+    # The stream of credited movements ----------------------------------------------------------------
+
+    def _stream(self, plan: Plan, name: str, payee_id: str) -> Stream:
+        """A payee's credited movements under one component, in the order of section 3."""
+        found: Stream = []
+        commissions = [
+            (version, each) for version in plan.versions if isinstance(each := version.component(name), Commission)
+        ]
+        people = frozenset[str]()
+        if any(each.credits == "team" for _, each in commissions):
+            people = self.book.people_of(payee_id)
+        invoices = self._invoices(people) if people else self.book.invoices_of_payee.get(payee_id, [])
+        for invoice in invoices:
+            if plan.rules_as_of == "payment":
+                found += self._by_event(plan, name, payee_id, people, invoice, commissions)
+            else:
+                found += self._by_invoice(plan, name, payee_id, people, invoice)
+        found.sort(key=_order)
+        return found
+
+    def _invoices(self, people: frozenset[str]) -> list[Invoice]:
+        found = {
+            invoice.invoice_id: invoice
+            for payee_id in people
+            for invoice in self.book.invoices_of_payee.get(payee_id, ())
+        }
+        return list(found.values())
+
+    def _by_invoice(
+        self, plan: Plan, name: str, payee_id: str, people: frozenset[str], invoice: Invoice
+    ) -> Stream:
+        """The invoice's own date picks one version for all of its money (section 6)."""
+        day = rule_day(plan, invoice)
+        assert day is not None
+        if not self.book.is_on_plan(plan, day, payee_id):
+            return []
+        version = plan.version_on(day)
+        if version is None:
+            self._before_first_version(plan, payee_id, people, invoice, day)
+            return []
+        component = version.component(name)
+        if not isinstance(component, Commission):
+            return []
+        position = Position(invoice, Curves(self._curve(plan, version, component), None))
+        rule = position_rule(component)
+        credited = self._credited(component, payee_id, people, invoice, rule, component.roles)
+        return [(position, each) for each in credited]
+
+    def _by_event(
+        self,
+        plan: Plan,
+        name: str,
+        payee_id: str,
+        people: frozenset[str],
+        invoice: Invoice,
+        commissions: Sequence[tuple[Version, Commission]],
+    ) -> Stream:
+        """Each event's date picks its version; the pile holds the roles of all of them."""
+        starts_on = contract_day(invoice) if commissions[0][1].earns_on == "contract" else invoice.issued_on
+        in_force = [each for version, each in commissions if version.effective_from <= starts_on]
+        component = in_force[-1] if in_force else commissions[0][1]
+        every = [each for _, each in commissions]
+        roles = (
+            ()
+            if any(not each.roles for each in every)
+            else tuple(dict.fromkeys(role for each in every for role in each.roles))
+        )
+        by_day: list[tuple[dt.date, Curve | None]] = []
+        for version in plan.versions:
+            each_one = version.component(name)
+            curve = self._curve(plan, version, each_one) if isinstance(each_one, Commission) else None
+            by_day.append((version.effective_from, curve))
+        curves = Curves(None, by_day)
+        position = Position(invoice, curves)
+        credited = self._credited(component, payee_id, people, invoice, position_rule(component), roles)
+        if len({each.roles for each in every}) > 1:
+            self._leave_out_unlisted(credited, curves, payee_id, people, invoice, roles, component)
+        return [(position, each) for each in credited]
+
+    def _leave_out_unlisted(
+        self,
+        credited: list[Credited],
+        curves: Curves,
+        payee_id: str,
+        people: frozenset[str],
+        invoice: Invoice,
+        roles: tuple[str, ...],
+        component: Commission,
+    ) -> None:
+        """Money of roles that the version in force does not list moves the pile and earns nothing."""
+        rule = position_rule(component)
+        for each in credited:
+            _, curve = curves.on(each.movement.on)
+            if curve is None or not curve.component.roles or each.amount < 0:
+                continue
+            now = self._credited(component, payee_id, people, invoice, rule, curve.component.roles)
+            listed_now = next((other for other in now if other.movement is each.movement), None)
+            worth = max(0, listed_now.amount - listed_now.uncredited) if listed_now else 0
+            each.uncredited = max(each.uncredited, each.amount - worth)
+
+    def _credited(
+        self,
+        component: Commission,
+        payee_id: str,
+        people: frozenset[str],
+        invoice: Invoice,
+        rule: PositionRule,
+        roles: tuple[str, ...],
+    ) -> list[Credited]:
+        credits = listed(invoice.credits, roles)
+        mine = people if component.credits == "team" else {payee_id}
+        if not any(credit.payee_id in mine for credit in credits):
+            return []
+        movements = self.book.movements(invoice, rule)
+        if not movements:
+            return []
+        key = (invoice.invoice_id, rule, roles)
+        sizes = self._sizes.get(key)
+        if sizes is None:
+            sizes = self._sizes[key] = per_credit(movements, credits)
+        if component.credits == "team":
+
+            def reports(member_id: str, day: dt.date) -> bool:
+                return self.book.reports(payee_id, member_id, day)
+
+            return team(people, reports, movements, credits, sizes)
+        return own(payee_id, movements, credits, sizes)
+
+    def _curve(self, plan: Plan, version: Version, component: Commission) -> Curve:
+        key = (plan.plan, version.effective_from, component.name)
+        if key not in self._curves:
+            self._curves[key] = Curve(version.effective_from, component, version.reference)
+        return self._curves[key]
+
+    # Findings ----------------------------------------------------------------------------------------
+
+    def _before_first_version(
+        self, plan: Plan, payee_id: str, people: frozenset[str], invoice: Invoice, day: dt.date
+    ) -> None:
+        message = f"{plan.name} has no version yet on {day}; this invoice earns nothing."
+        for moment in self.book.timeline(invoice).moments:
+            if moment.collected:
+                self.book.findings.add(
+                    Finding("before_first_version", invoice.invoice_id, payee_id, moment.event.event_id, message)
+                )
+
+    def findings(self) -> list[Finding]:
+        """Everything a person should look at, in order."""
+        return sorted({*self.book.findings, *self._without_plan()})
+
+    def _without_plan(self) -> Iterator[Finding]:
+        """Credits that no plan of the payee covers: once per credit, under ``payment`` per event."""
+        book = self.book
+        for payee_id, invoices in book.invoices_of_payee.items():
+            plans = book.plans_of(payee_id)
+            per_event = [plan for plan in plans if plan.rules_as_of == "payment"]
+            for invoice in invoices:
+                if invoice.issued_on > book.as_of and not book.timeline(invoice).moments:
+                    continue
+                days = [(plan, rule_day(plan, invoice)) for plan in plans if plan.rules_as_of != "payment"]
+                if any(day is not None and book.is_on_plan(plan, day, payee_id) for plan, day in days):
+                    continue
+                if not per_event:
+                    message = f"{payee_id} is credited but on no plan for this invoice; the credit earns nothing."
+                    yield Finding("no_plan", invoice.invoice_id, payee_id, "", message)
+                    continue
+                for movement in book.movements(invoice, PositionRule()):
+                    event = movement.event
+                    if event is None or movement.after < movement.before:
+                        continue
+                    if not any(book.is_on_plan(plan, movement.on, payee_id) for plan in per_event):
+                        message = f"{payee_id} is on no plan on {movement.on}; the money earns nothing."
+                        yield Finding("no_plan", invoice.invoice_id, payee_id, event.event_id, message)
+
+
+def _order(pair: tuple[Position, Credited]) -> tuple[object, ...]:
+    return pair[1].movement.key
+
+
+@dataclass(frozen=True, slots=True)
+class MergedWhy:
+    """The reasons of lines that share a key: a payee in two teams under one plan."""
+
+    lines: tuple[Line, ...]
+
+    def step(self) -> Step:
+        """One step for each."""
+        steps = tuple(line.explained() for line in self.lines)
+        amount_minor = sum(line.amount_minor for line in self.lines)
+        return Step(
+            "together",
+            {"amount_minor": amount_minor, "currency": self.lines[0].currency},
+            amount_minor * EXACT,
+            steps,
+        )
+
+
+def merged(lines: Sequence[Line]) -> list[Line]:
+    """One line per key: plan, component, payee, cause, kind (section 11)."""
+    by_key: dict[tuple[str, ...], list[Line]] = {}
+    for line in lines:
+        key = (line.plan, line.component, line.payee_id, line.cause, line.kind)
+        by_key.setdefault(key, []).append(line)
+    found = []
+    for same in by_key.values():
+        if len(same) == 1:
+            found.append(same[0])
+        else:
+            amount_minor = sum(line.amount_minor for line in same)
+            found.append(replace(same[0], amount_minor=amount_minor, why=MergedWhy(tuple(same))))
+    return found

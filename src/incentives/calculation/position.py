@@ -1,0 +1,157 @@
+"""How much of an invoice counts for pay, and every movement of it (calculation.md section 4)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from incentives.calculation.timeline import CONTRACTS, INVOICES, SUSPENSIONS, Moment, OrderKey, Timeline
+from incentives.facts import Event, Invoice
+from incentives.money import PPM, rounded
+from incentives.rules.commission import Base, Commission, EarnsOn
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRule:
+    """Which part of an invoice is recognised, and when. Rules that are equal share their movements."""
+
+    base: Base = "net"
+    categories: tuple[str, ...] = ()
+    earns_on: EarnsOn = "payment"
+    release_at_ppm: int = PPM
+    suspend_after_days: int | None = None
+
+
+@dataclass(slots=True)
+class Movement:
+    """The recognised position before and after one cause; invoice currency, minor units."""
+
+    key: OrderKey
+    on: dt.date
+    cause: str
+    event: Event | None
+    before: int
+    after: int
+    due_on: dt.date
+    suspends: bool = False
+    """This is the moment from which an advance follows the cash."""
+    follows_cash: bool = False
+    """An advance that was suspended by now."""
+
+
+def position_rule(component: Commission) -> PositionRule:
+    """The part of a commission that decides the position."""
+    advance = component.earns_on in ("invoice", "contract")
+    return PositionRule(
+        base=component.base,
+        categories=component.categories,
+        earns_on=component.earns_on,
+        release_at_ppm=component.release_at_ppm if component.earns_on == "full_payment" else PPM,
+        suspend_after_days=component.suspend_after_days if advance else None,
+    )
+
+
+def commissionable(invoice: Invoice, base: Base, categories: tuple[str, ...]) -> int:
+    """N: net, or net less cost, of the commissionable lines that a component applies to; at least 0."""
+    worth = 0
+    for line in invoice.lines:
+        if line.commissionable and (not categories or line.category in categories):
+            worth += line.net_minor - (line.cost_minor if base == "margin" else 0)
+    return max(0, worth)
+
+
+def contract_day(invoice: Invoice) -> dt.date:
+    """When the contract was signed; absent: when the invoice was issued."""
+    return invoice.contract_signed_on or invoice.issued_on
+
+
+def movements(timeline: Timeline, rule: PositionRule, as_of: dt.date) -> list[Movement]:
+    """Every movement of the recognised position up to and including a day, in order."""
+    worth = commissionable(timeline.invoice, rule.base, rule.categories)
+    gross = timeline.gross
+
+    def base(cash: int) -> int:
+        return rounded(cash * worth, gross) if gross > 0 else 0
+
+    if rule.earns_on in ("invoice", "contract"):
+        return list(_advance(timeline, rule, base, as_of))
+    release_ppm = rule.release_at_ppm if rule.earns_on == "full_payment" else None
+    return _cash(timeline, base, release_ppm)
+
+
+def _cash(timeline: Timeline, base: Callable[[int], int], release_ppm: int | None) -> list[Movement]:
+    found = []
+    before = collected_before = 0
+    for moment in timeline.moments:
+        collected = moment.collected
+        if release_ppm is None:
+            if collected == collected_before:
+                continue
+            collected_before = collected
+        elif collected <= 0 or collected * PPM < release_ppm * moment.collectible:
+            collected = 0
+        after = base(collected)
+        if after != before:
+            event = moment.event
+            found.append(
+                Movement(moment.key, event.occurred_on, moment.cause, event, before, after, moment.due_on)
+            )
+            before = after
+    return found
+
+
+def _advance(
+    timeline: Timeline, rule: PositionRule, base: Callable[[int], int], as_of: dt.date
+) -> Iterator[Movement]:
+    """An advance stands at what is collectible until it is suspended, then at what was collected."""
+    invoice = timeline.invoice
+    happenings: list[tuple[OrderKey, Moment | None, str]] = [
+        (moment.key, moment, moment.cause) for moment in timeline.moments
+    ]
+    if rule.earns_on == "contract":
+        starts_on, phase, word = contract_day(invoice), CONTRACTS, "contract"
+    else:
+        starts_on, phase, word = invoice.issued_on, INVOICES, "invoice"
+    start_key: OrderKey = (starts_on, phase, 0, invoice.invoice_id, "")
+    suspend_key: OrderKey | None = None
+    if starts_on <= as_of:
+        happenings.append((start_key, None, f"{word}:{invoice.invoice_id}"))
+    suspended_on = suspension_day(timeline, rule.suspend_after_days)
+    if suspended_on is not None and suspended_on <= as_of:
+        suspend_key = (suspended_on, SUSPENSIONS, 0, invoice.invoice_id, "")
+        happenings.append((suspend_key, None, f"suspend:{invoice.invoice_id}"))
+    happenings.sort(key=lambda happening: happening[0])
+
+    before = collected = 0
+    collectible, due_on = timeline.collectible_at_first, invoice.due_on
+    started = follows_cash = False
+    for key, moment, cause in happenings:
+        suspends = False
+        if moment is not None:
+            collectible, collected, due_on = moment.collectible, moment.collected, moment.due_on
+            suspends = moment.event.type == "write_off" and not follows_cash
+        elif key == start_key:
+            started = True
+        else:
+            suspends = not follows_cash
+        follows_cash = follows_cash or suspends
+        after = base(collected) if follows_cash else base(collectible) if started else 0
+        if after != before:
+            event = moment.event if moment is not None else None
+            yield Movement(key, key[0], cause, event, before, after, due_on, suspends, follows_cash)
+            before = after
+
+
+def suspension_day(timeline: Timeline, after_days: int | None) -> dt.date | None:
+    """The first day at whose end the due date in force lies that many days back; ``None``: never."""
+    if after_days is None:
+        return None
+    due_dates = list(timeline.due_dates())
+    for (from_day, due_on), (next_day, _) in zip(due_dates, [*due_dates[1:], (None, None)], strict=True):
+        day = due_on + dt.timedelta(days=after_days)
+        if from_day is not None and day < from_day:
+            day = from_day
+        if next_day is None or day < next_day:
+            return day
+    return None

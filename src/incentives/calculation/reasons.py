@@ -1,0 +1,202 @@
+"""What commission lines were made from, and how that reads as steps (calculation.md section 13).
+
+The records are filled while the amount is calculated; nothing here calculates an amount again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from incentives.calculation.explanation import Step, Value
+from incentives.money import EXACT
+
+if TYPE_CHECKING:
+    from incentives.calculation.curve import Factors
+    from incentives.calculation.lines import Line, LineKind
+    from incentives.calculation.position import Movement
+    from incentives.facts import Invoice
+    from incentives.rules.plan import Plan
+
+
+@dataclass(slots=True)
+class Piece:
+    """A part of an upward movement inside one tier; more tiers where a piece without size joined it."""
+
+    size: int
+    plan_minor: int
+    rates: tuple[tuple[int, int], ...]
+    """(part in plan currency, rate in ppm)."""
+    exact: int
+
+
+@dataclass(slots=True)
+class Undone:
+    """A part of a segment that was taken or given back: its money, what moved, what its share was."""
+
+    on: dt.date
+    cause: str
+    size: int
+    exact: int
+    proportional: int
+    undoes: Line | None
+
+
+@dataclass(slots=True)
+class StepTaken:
+    """A ``whole_amount`` window before and after: attainment, and per version rate and worth."""
+
+    window: str | dt.date | None
+    attained_before: int
+    attained_after: int
+    worth_before: Sequence[tuple[int, int, int]]
+    worth_after: Sequence[tuple[int, int, int]]
+
+
+@dataclass(slots=True)
+class CommissionWhy:
+    """Everything an earning, take-back, suspension or restoration was made from."""
+
+    kind: LineKind
+    amount_minor: int
+    invoice: Invoice
+    movement: Movement
+    moved: int
+    plan: Plan
+    before_exact: int
+    after_exact: int
+    parts: Sequence[Piece | Undone]
+    windows: Sequence[StepTaken]
+    factors: Factors | None
+    window: str | dt.date | None
+    attained: int
+    payable_on: dt.date
+
+    def step(self) -> Step:
+        """The tree: what happened, position, share, attainment, factors, pieces, rounding, rule."""
+        movement, event = self.movement, self.movement.event
+        version = self.plan.version_on(movement.on if self.plan.rules_as_of == "payment" else self._rule_day())
+        steps = [*self._money(), *self._parts(), *self._whole_amount()]
+        exact = sum(step.exact or 0 for step in steps)
+        steps.append(
+            Step(
+                "rounding",
+                {"before": self.before_exact, "after": self.after_exact},
+                self.amount_minor * EXACT - exact,
+            )
+        )
+        steps.append(Step("payable", {"on": self.payable_on}))
+        return Step(
+            self.kind,
+            {
+                "amount_minor": self.amount_minor,
+                "currency": self.plan.currency,
+                "on": movement.on,
+                "invoice": self.invoice.invoice_id,
+                "customer": self.invoice.customer_id,
+                "event": event.type if event else movement.cause.partition(":")[0],
+                "event_id": event.event_id if event else "",
+                "event_minor": event.amount_minor if event else None,
+                "event_currency": self.invoice.currency,
+                "reason": event.reason if event else "",
+                "plan": self.plan.name,
+                "version": version.effective_from if version else None,
+                "reference": version.reference if version else "",
+            },
+            self.amount_minor * EXACT,
+            tuple(steps),
+        )
+
+    def _rule_day(self) -> dt.date:
+        if self.plan.rules_as_of == "contract":
+            return self.invoice.contract_signed_on or self.invoice.issued_on
+        return self.invoice.issued_on
+
+    def _money(self) -> Iterator[Step]:
+        movement, currency = self.movement, self.invoice.currency
+        position: dict[str, Value] = {
+            "before_minor": movement.before,
+            "after_minor": movement.after,
+            "currency": currency,
+        }
+        yield Step("position", position)
+        yield Step("share", {"moved_minor": self.moved, "currency": currency})
+        if self.factors is None:
+            return
+        into = sum(part.plan_minor for part in self.parts if isinstance(part, Piece))
+        if currency != self.plan.currency:
+            yield Step("converted", {"into_minor": into, "currency": self.plan.currency})
+        yield Step(
+            "attainment",
+            {
+                "window": self.window,
+                "before_minor": self.attained,
+                "after_minor": self.attained + into,
+                "currency": self.plan.currency,
+            },
+        )
+        for factor in self.factors.each:
+            looked_at = factor.looked_at
+            if isinstance(looked_at, tuple):
+                looked_at = ", ".join(category or "-" for category, _ in looked_at)
+            yield Step(
+                "factor",
+                {
+                    "by": factor.by,
+                    "looked_at": looked_at,
+                    "numerator": factor.numerator,
+                    "denominator": factor.denominator,
+                    "add_ppm": factor.add_ppm,
+                },
+            )
+
+    def _parts(self) -> Iterator[Step]:
+        sign = 1 if self.kind == "restoration" else -1
+        for part in self.parts:
+            if isinstance(part, Undone):
+                values: dict[str, Value] = {
+                    "on": part.on,
+                    "cause": part.cause,
+                    "size_minor": part.size,
+                    "currency": self.invoice.currency,
+                    "proportional": part.proportional,
+                    "undoes": part.undoes.cause if part.undoes else "",
+                }
+                yield Step("given_back" if sign > 0 else "taken", values, sign * part.exact)
+            elif not self.windows:
+                assert self.factors is not None
+                for part_minor, rate_ppm in part.rates:
+                    m_ppm, add_ppm = self.factors.m_ppm, self.factors.add_ppm
+                    yield Step(
+                        "piece",
+                        {
+                            "part_minor": part_minor,
+                            "currency": self.plan.currency,
+                            "rate_ppm": rate_ppm,
+                            "add_ppm": add_ppm,
+                            "m_ppm": m_ppm,
+                        },
+                        m_ppm * (rate_ppm + add_ppm) * part_minor,
+                    )
+
+    def _whole_amount(self) -> Iterator[Step]:
+        for window in self.windows:
+            before = {version: (rate, worth) for version, rate, worth in window.worth_before}
+            for version, rate_ppm, worth in window.worth_after:
+                rate_before, worth_before = before.get(version, (0, 0))
+                yield Step(
+                    "whole_amount",
+                    {
+                        "window": window.window,
+                        "currency": self.plan.currency,
+                        "before_minor": window.attained_before,
+                        "after_minor": window.attained_after,
+                        "rate_before_ppm": rate_before,
+                        "rate_ppm": rate_ppm,
+                        "worth_before": worth_before,
+                        "worth": worth,
+                    },
+                    worth - worth_before,
+                )

@@ -1,0 +1,1 @@
+"""How a calculation runs: the same functions, different drivers."""
