@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from operator import attrgetter
 
+from incentives.calculation.credits import listed, per_credit
 from incentives.calculation.curve import Subject
 from incentives.calculation.lines import Finding
 from incentives.calculation.position import Movement, PositionRule, contract_day, movements
 from incentives.calculation.timeline import Timeline, timeline
 from incentives.facts import (
     Assignment,
+    Credit,
     CreditRecord,
     Event,
     EventRef,
@@ -29,6 +33,18 @@ from incentives.facts import (
 )
 from incentives.money import PPM, convert
 from incentives.rules.plan import Plan
+
+
+@dataclass(slots=True)
+class Worked:
+    """What was worked out of one invoice: made once, asked by every component."""
+
+    timeline: Timeline
+    movements: dict[PositionRule, list[Movement]] = field(default_factory=dict)
+    sizes: dict[tuple[PositionRule, tuple[str, ...]], tuple[tuple[Credit, ...], list[list[int]]]] = field(
+        default_factory=dict
+    )
+    subject: Subject | None = None
 
 
 class Book:
@@ -44,9 +60,7 @@ class Book:
         self.findings: set[Finding] = set()
 
         self._events, self._refs = self._settle(facts.events)
-        self._timelines: dict[str, Timeline] = {}
-        self._subjects: dict[str, Subject] = {}
-        self._movements: dict[tuple[str, PositionRule], list[Movement]] = {}
+        self._worked: dict[str, Worked] = {}
 
         self._countries = {each.customer_id: each.country for each in facts.customers}
         self.first_invoice_on = _first_invoice_on(facts.invoices)
@@ -133,27 +147,54 @@ class Book:
 
     def timeline(self, invoice: Invoice) -> Timeline:
         """The invoice after each of its events."""
-        found = self._timelines.get(invoice.invoice_id)
+        return self._work(invoice).timeline
+
+    def _work(self, invoice: Invoice) -> Worked:
+        found = self._worked.get(invoice.invoice_id)
         if found is None:
-            found = timeline(invoice, self._events.get(invoice.invoice_id, ()))
-            self._timelines[invoice.invoice_id] = found
+            found = Worked(timeline(invoice, self._events.get(invoice.invoice_id, ())))
+            self._worked[invoice.invoice_id] = found
         return found
+
+    @contextmanager
+    def assuming(self, event: Event) -> Iterator[None]:
+        """One more event on an invoice, for as long as somebody asks "what if"."""
+        invoice = self.invoices[event.invoice_id]
+        kept, findings = self._work(invoice), self.findings
+        events = [*self._events.get(event.invoice_id, ()), (event, event.event_id)]
+        self._worked[event.invoice_id] = Worked(timeline(invoice, events))
+        self.findings = set()
+        try:
+            yield
+        finally:
+            self._worked[event.invoice_id], self.findings = kept, findings
 
     def movements(self, invoice: Invoice, rule: PositionRule) -> list[Movement]:
         """The movements of an invoice under a position rule; components with equal rules share them."""
-        key = (invoice.invoice_id, rule)
-        found = self._movements.get(key)
+        work = self._work(invoice)
+        found = work.movements.get(rule)
         if found is None:
-            found = self._movements[key] = movements(self.timeline(invoice), rule, self.as_of)
+            found = work.movements[rule] = movements(work.timeline, rule, self.as_of)
+        return found
+
+    def credited_sizes(
+        self, invoice: Invoice, rule: PositionRule, roles: tuple[str, ...]
+    ) -> tuple[tuple[Credit, ...], list[list[int]]]:
+        """The credits of some roles, and what each movement brings to each of them."""
+        sizes = self._work(invoice).sizes
+        found = sizes.get((rule, roles))
+        if found is None:
+            credits = listed(invoice.credits, roles)
+            found = sizes[rule, roles] = credits, per_credit(self.movements(invoice, rule), credits)
         return found
 
     def subject(self, invoice: Invoice) -> Subject:
         """What multipliers may look at (section 7): values are the last given on or before issued_on."""
-        found = self._subjects.get(invoice.invoice_id)
-        if found is None:
+        work = self._work(invoice)
+        if work.subject is None:
             issued_on, customer_id = invoice.issued_on, invoice.customer_id
-            found = self._subjects[invoice.invoice_id] = Subject(
-                timeline=self.timeline(invoice),
+            work.subject = Subject(
+                timeline=work.timeline,
                 terms_days=(invoice.due_on - issued_on).days,
                 customer_age_days=self.customer_age_days(invoice),
                 risk_grade=self.last_given(customer_id, "risk_grade", issued_on),
@@ -161,7 +202,7 @@ class Book:
                 security=self.last_given(customer_id, "security", issued_on),
                 country=self._countries.get(customer_id, ""),
             )
-        return found
+        return work.subject
 
     def customer_age_days(self, invoice: Invoice) -> int:
         """Days from the customer's first invoice to this one."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from incentives.calculation.book import Book
-from incentives.calculation.credits import listed, own, per_credit
+from incentives.calculation.credits import own
 from incentives.calculation.lines import Finding
 from incentives.calculation.position import Movement, PositionRule
 from incentives.calculation.segments import Part, Pile, Segment, give_back
@@ -69,10 +69,9 @@ class CashBook:
             rule = PositionRule(base=base, categories=categories)
             found: list[Cash] = []
             for invoice in invoices:
-                credits = listed(invoice.credits, roles)
+                credits, sizes = self.book.credited_sizes(invoice, rule, roles)
                 if any(credit.payee_id == payee_id for credit in credits):
-                    movements = self.book.movements(invoice, rule)
-                    credited = own(payee_id, movements, credits, per_credit(movements, credits))
+                    credited = own(payee_id, self.book.movements(invoice, rule), credits, sizes)
                     found += self._of(
                         invoice, currency, ((each.movement, each.amount) for each in credited), payee_id
                     )

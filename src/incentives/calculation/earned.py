@@ -10,7 +10,7 @@ from incentives.calculation.bonuses import Bonuses, PoolOutcome
 from incentives.calculation.book import Book, rule_day
 from incentives.calculation.caps import cap_lines
 from incentives.calculation.commission import Curves, Follower, Position
-from incentives.calculation.credits import Credited, listed, own, per_credit, team
+from incentives.calculation.credits import Credited, own, team
 from incentives.calculation.curve import Curve
 from incentives.calculation.draws import draw_lines
 from incentives.calculation.explanation import Step
@@ -77,7 +77,6 @@ class Calculation:
         self.book = book
         self.metrics = Metrics(book)
         self.bonuses = Bonuses(book, self.metrics)
-        self._sizes: dict[tuple[str, PositionRule, tuple[str, ...]], list[list[int]]] = {}
         self._curves: dict[tuple[str, dt.date, str], Curve] = {}
 
     def payee_lines(self, payee_id: str) -> list[Line]:
@@ -93,6 +92,16 @@ class Calculation:
                     found += draw_lines(self.book, plan, name, payee_id, of_plan)
             found += of_plan
         return found
+
+    def invoice_lines(self, payee_id: str) -> list[Line]:
+        """What the movements of invoices alone bring a payee: commissions with their caps, and spiffs."""
+        return [
+            line
+            for plan in self.book.plans_of(payee_id)
+            for name in plan.component_names()
+            if plan.kind_of(name) in ("commission", "spiff")
+            for line in self._component_lines(plan, name, payee_id)
+        ]
 
     def team_lines(self, name: str) -> tuple[list[PoolOutcome], list[Line]]:
         """The pools of a team and the lines of everything its plans pay."""
@@ -226,17 +235,11 @@ class Calculation:
         rule: PositionRule,
         roles: tuple[str, ...],
     ) -> list[Credited]:
-        credits = listed(invoice.credits, roles)
         mine = people if component.credits == "team" else {payee_id}
+        credits, sizes = self.book.credited_sizes(invoice, rule, roles)
         if not any(credit.payee_id in mine for credit in credits):
             return []
         movements = self.book.movements(invoice, rule)
-        if not movements:
-            return []
-        key = (invoice.invoice_id, rule, roles)
-        sizes = self._sizes.get(key)
-        if sizes is None:
-            sizes = self._sizes[key] = per_credit(movements, credits)
         if component.credits == "team":
 
             def reports(member_id: str, day: dt.date) -> bool:

@@ -21,6 +21,7 @@ class PositionRule:
     earns_on: EarnsOn = "payment"
     release_at_ppm: int = PPM
     suspend_after_days: int | None = None
+    never_suspended: bool = False
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ def position_rule(component: Commission) -> PositionRule:
         earns_on=component.earns_on,
         release_at_ppm=component.release_at_ppm if component.earns_on == "full_payment" else PPM,
         suspend_after_days=component.suspend_after_days if advance else None,
+        never_suspended=component.never_suspended,
     )
 
 
@@ -130,7 +132,7 @@ def _advance(
         suspends = False
         if moment is not None:
             collectible, collected, due_on = moment.collectible, moment.collected, moment.due_on
-            suspends = moment.event.type == "write_off" and not follows_cash
+            suspends = moment.event.type == "write_off" and not (follows_cash or rule.never_suspended)
         elif key == start_key:
             started = True
         else:

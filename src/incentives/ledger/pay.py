@@ -11,9 +11,10 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from incentives.calculation.explanation import Step, Value
 from incentives.calculation.lines import Line
-from incentives.calendar import Period, periods
-from incentives.money import PPM, rounded
+from incentives.calendar import Period, month_name, periods
+from incentives.money import EXACT, PPM, rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +81,34 @@ def _payout(
         carried_forward_minor=recovered - debt,
         lines=tuple(lines),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutWhy:
+    """Why a month paid what it paid: the lines, the debt, the cap on its recovery."""
+
+    payout: Payout
+    recovery_cap_ppm: int
+
+    def step(self) -> Step:
+        """``pay = positive - recovered``; each payable line explains itself."""
+        payout = self.payout
+        money: dict[str, Value] = {"currency": payout.currency}
+        steps = (
+            Step("positive", {"amount_minor": payout.positive_minor} | money, payout.positive_minor * EXACT),
+            Step("negative", {"amount_minor": payout.negative_minor} | money),
+            Step("brought_forward", {"amount_minor": payout.brought_forward_minor} | money),
+            Step(
+                "recovered",
+                {"amount_minor": payout.recovered_minor, "cap_ppm": self.recovery_cap_ppm} | money,
+                -payout.recovered_minor * EXACT,
+            ),
+            Step("carried_forward", {"amount_minor": payout.carried_forward_minor} | money),
+            Step(
+                "payable_lines",
+                {"count": len(payout.lines)},
+                steps=tuple(line.explained() for line in payout.lines),
+            ),
+        )
+        values: dict[str, Value] = {"amount_minor": payout.pay_minor, "month": month_name(payout.month)}
+        return Step("payout", values | money, payout.pay_minor * EXACT, steps)

@@ -90,6 +90,8 @@ class Commission:
     earns_on: EarnsOn = "payment"
     release_at_ppm: int = 1_000_000
     suspend_after_days: int | None = None
+    never_suspended: bool = False
+    """Not even by a write-off: no plan can say so, only the comparison with signature does (section 12)."""
     accumulates_over: Window = "invoice"
     tiers_apply: Literal["marginal", "whole_amount"] = "marginal"
     measure: Literal["amount", "target"] = "amount"

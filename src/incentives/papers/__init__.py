@@ -1,0 +1,1 @@
+"""Files that go out: tables of a calculation and payroll files."""

@@ -1,0 +1,1 @@
+"""How each payroll system wants to be told what to pay; one module per family of systems."""
