@@ -307,8 +307,6 @@ class Bonuses:
                 continue
             version = plan.version_on(period.first)
             if version is None:
-                message = f"{plan.name} has no version yet on {period.first}; {name} pays nothing that period."
-                self.book.findings.add(Finding("before_first_version", payee_id=payee_id, message=message))
                 continue
             found = version.component(name)
             if isinstance(found, SharedBonus | TargetBonus):

@@ -73,13 +73,16 @@ class CashBook:
                 if any(credit.payee_id == payee_id for credit in credits):
                     credited = own(payee_id, self.book.movements(invoice, rule), credits, sizes)
                     found += self._of(
-                        invoice, currency, ((each.movement, each.amount) for each in credited), payee_id
+                        invoice,
+                        currency,
+                        ((each.movement, each.amount) for each in credited),
+                        None if team else payee_id,
                     )
             self._known[key] = found
         return self._known[key]
 
     def _of(
-        self, invoice: Invoice, currency: str, moved: Iterable[tuple[Movement, int]], payee_id: str = ""
+        self, invoice: Invoice, currency: str, moved: Iterable[tuple[Movement, int]], payee_id: str | None = ""
     ) -> list[Cash]:
         pile: Pile[int] = Pile()
         taken: dict[EventRef, list[Part[int]]] = {}
@@ -105,10 +108,11 @@ class CashBook:
                 plan_minor = self.book.converted(amount, invoice.currency, currency, on)
                 if plan_minor is None:
                     plan_minor = 0
-                    message = f"There is no rate from {invoice.currency} to {currency} on {on}."
-                    self.book.findings.add(
-                        Finding("missing_fx_rate", invoice.invoice_id, payee_id, event.event_id, message)
-                    )
+                    if payee_id is not None:
+                        message = f"There is no rate from {invoice.currency} to {currency} on {on}."
+                        self.book.findings.add(
+                            Finding("missing_fx_rate", invoice.invoice_id, payee_id, event.event_id, message)
+                        )
                 days_late = (on - movement.due_on).days
                 pile.add(Segment(on, event.ref, movement.cause, amount, plan_minor, 0, days_late))
                 found.append(Cash(on, plan_minor, days_late, invoice.invoice_id))

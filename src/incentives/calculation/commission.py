@@ -8,7 +8,7 @@ exact running total per invoice, an attainment per window.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from incentives.calculation.book import Book
@@ -108,23 +108,17 @@ class Position:
 
 
 class Curves:
-    """Which curve holds for an invoice's money on a day: one for all of it, or the event date's own.
+    """Which curve holds for an invoice's money on a day: one for all of it, or the one of the event's date."""
 
-    ``None`` with a finding's kind says why money of that day earns nothing.
-    """
-
-    def __init__(self, fixed: Curve | None, by_day: list[tuple[dt.date, Curve | None]] | None) -> None:
-        self.fixed = fixed
+    def __init__(self, by_day: Sequence[tuple[dt.date, dt.date, Curve | None]]) -> None:
+        """From each day on: the version's date, and its curve (``None``: it lacks the component)."""
         self.by_day = by_day
 
-    def on(self, day: dt.date) -> tuple[dt.date, Curve | None]:
-        """The version in force on the rule date of an event of that day, and its curve for this component."""
-        if self.by_day is None:
-            assert self.fixed is not None
-            return self.fixed.version_from, self.fixed
-        found: tuple[dt.date, Curve | None] = (dt.date.min, None)
-        for version_from, curve in self.by_day:
-            if version_from > day:
+    def on(self, day: dt.date) -> tuple[dt.date | None, Curve | None]:
+        """The version in force on the rule date of an event of that day (``None``: none yet), and its curve."""
+        found: tuple[dt.date | None, Curve | None] = (None, None)
+        for starts_on, version_from, curve in self.by_day:
+            if starts_on > day:
                 break
             found = (version_from, curve)
         return found
@@ -161,11 +155,11 @@ class Follower:
             amount -= self._restore(position, movement, taken, amount)
             if not amount:
                 return
-        uncredited = min(amount, credited.uncredited)
-        if amount > uncredited:
-            self._earn(position, movement, amount - uncredited)
-        if uncredited:
-            self._add_nothing(position, movement, uncredited, uncredited=True)
+        counted = min(amount, credited.amount - credited.uncredited)
+        if counted:
+            self._earn(position, movement, counted)
+        if amount > counted:
+            self._add_nothing(position, movement, amount - counted, uncredited=True)
 
     def _may_come_back(self, position: Position, movement: Movement) -> Iterator[list[Taken]]:
         """What an upward movement restores before it earns anew, in this order (section 8)."""
@@ -195,9 +189,10 @@ class Follower:
             if window is not None and id(window) not in windows:
                 windows[id(window)] = (window, window.attained, window.worth())
             size = min(part.size, amount)
+            weighed = each.weight
             restored = self._give_back(position, each, size)
             amount -= size
-            if restored or each.weight:
+            if restored or weighed:
                 payable_on = max(payable_on, each.payable_on)
             undone.append(Undone(part.segment.on, part.segment.cause, size, restored, restored, each.line))
         self._write(
@@ -241,32 +236,32 @@ class Follower:
             self._add_nothing(position, movement, amount, nothing)
             return
         invoice = position.invoice
-        plan_minor = amount
-        if invoice.currency != self.plan.currency:
-            converted = self.book.converted(amount, invoice.currency, self.plan.currency, movement.on)
-            if converted is None:
-                self._add_nothing(position, movement, amount, "missing_fx_rate")
-                return
-            plan_minor = converted
-        factors = NO_MULTIPLIERS
+        factors, plan_minor = NO_MULTIPLIERS, amount
         if curve.component.multipliers:
             found = curve.factors(self.book.subject(invoice), movement)
             if found is None:
                 self._add_nothing(position, movement, amount, "no_match")
                 return
             factors = found
+        if invoice.currency != self.plan.currency:
+            converted = self.book.converted(amount, invoice.currency, self.plan.currency, movement.on)
+            if converted is None:
+                self._add_nothing(position, movement, amount, "missing_fx_rate")
+                return
+            plan_minor = converted
         window = self._window(curve, invoice, movement.on)
         if window is None:
             self._add_nothing(position, movement, amount, "missing_target")
             return
         self._add_money(position, movement, amount, plan_minor, Terms(curve, factors, window, movement.on))
 
-    def _earns_nothing(self, version_from: dt.date, curve: Curve | None, movement: Movement) -> FindingKind | None:
-        if self.plan.rules_as_of == "payment":
-            if not self.book.is_on_plan(self.plan, movement.on, self.payee_id):
-                return "no_plan"
-            if version_from == dt.date.min:
-                return "before_first_version"
+    def _earns_nothing(
+        self, version_from: dt.date | None, curve: Curve | None, movement: Movement
+    ) -> FindingKind | None:
+        if self.plan.rules_as_of == "payment" and not self.book.is_on_plan(self.plan, movement.on, self.payee_id):
+            return "no_plan"
+        if version_from is None:
+            return "before_first_version"
         if self.ends_on is not None and curve is not None:
             after_days = curve.component.after_leaving_days
             if after_days is not None and (movement.on - self.ends_on).days > after_days:
@@ -466,6 +461,7 @@ class Follower:
         if not amount_minor:
             return None
         version_from, _ = position.curves.on(movement.on)
+        assert version_from is not None, "money that earned had a version"
         line = Line(
             self.payee_id,
             self.plan.plan,

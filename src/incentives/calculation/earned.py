@@ -16,7 +16,7 @@ from incentives.calculation.draws import draw_lines
 from incentives.calculation.explanation import Step
 from incentives.calculation.lines import Finding, Line, MetricValue
 from incentives.calculation.metrics import Metrics
-from incentives.calculation.position import PositionRule, contract_day, position_rule
+from incentives.calculation.position import PositionRule, position_rule
 from incentives.calculation.spiffs import spiff_lines
 from incentives.facts import Facts, Invoice
 from incentives.money import EXACT
@@ -63,7 +63,7 @@ def earned(
         done += 1
         if progress:
             progress(done, of)
-    found.lines += merged(shared)
+    found.lines += calculation.shared(shared)
     if with_metrics:
         found.metrics += calculation.metrics.quarters()
     found.findings += calculation.findings()
@@ -114,17 +114,31 @@ class Calculation:
 
     def _component_lines(self, plan: Plan, name: str, payee_id: str) -> list[Line]:
         kind = plan.kind_of(name)
+        lines: list[Line] = []
         if kind == "spiff":
-            return list(spiff_lines(self.book, plan, name, payee_id))
-        if kind == "target_bonus":
-            return list(self.bonuses.target_lines(plan, name, payee_id))
-        if kind != "commission":
-            return []
-        follower = Follower(self.book, plan, name, payee_id)
-        lines = follower.follow(self._stream(plan, name, payee_id))
-        self.book.findings.update(follower.findings)
+            lines = spiff_lines(self.book, plan, name, payee_id)
+        elif kind == "target_bonus":
+            lines = list(self.bonuses.target_lines(plan, name, payee_id))
+        elif kind == "commission":
+            follower = Follower(self.book, plan, name, payee_id)
+            lines = follower.follow(self._stream(plan, name, payee_id))
+            self.book.findings.update(follower.findings)
+        return self._capped(lines, plan, name, payee_id)
+
+    def _capped(self, lines: list[Line], plan: Plan, name: str, payee_id: str) -> list[Line]:
         starts = self.book.company.fiscal_year_starts
         return [*lines, *cap_lines(lines, plan, name, payee_id, self.book.as_of, starts)]
+
+    def shared(self, lines: Sequence[Line]) -> list[Line]:
+        """The lines of all teams: one per key, capped per payee."""
+        by_component: dict[tuple[str, str, str], list[Line]] = {}
+        for line in sorted(merged(lines), key=lambda line: line.earned_on):
+            by_component.setdefault((line.plan, line.component, line.payee_id), []).append(line)
+        return [
+            line
+            for (plan, name, payee_id), of_payee in by_component.items()
+            for line in self._capped(of_payee, self.book.plans[plan], name, payee_id)
+        ]
 
     # The stream of credited movements ----------------------------------------------------------------
 
@@ -163,13 +177,13 @@ class Calculation:
         if not self.book.is_on_plan(plan, day, payee_id):
             return []
         version = plan.version_on(day)
-        if version is None:
-            self._before_first_version(plan, payee_id, people, invoice, day)
-            return []
-        component = version.component(name)
+        component = (version or plan.versions[0]).component(name)
         if not isinstance(component, Commission):
             return []
-        position = Position(invoice, Curves(self._curve(plan, version, component), None))
+        curves = Curves(
+            [(dt.date.min, version.effective_from, self._curve(plan, version, component))] if version else []
+        )
+        position = Position(invoice, curves)
         rule = position_rule(component)
         credited = self._credited(component, payee_id, people, invoice, rule, component.roles)
         return [(position, each) for each in credited]
@@ -184,25 +198,24 @@ class Calculation:
         commissions: Sequence[tuple[Version, Commission]],
     ) -> Stream:
         """Each event's date picks its version; the pile holds the roles of all of them."""
-        starts_on = contract_day(invoice) if commissions[0][1].earns_on == "contract" else invoice.issued_on
-        in_force = [each for version, each in commissions if version.effective_from <= starts_on]
-        component = in_force[-1] if in_force else commissions[0][1]
-        every = [each for _, each in commissions]
-        roles = (
-            ()
-            if any(not each.roles for each in every)
-            else tuple(dict.fromkeys(role for each in every for role in each.roles))
-        )
-        by_day: list[tuple[dt.date, Curve | None]] = []
+        component = commissions[0][1]
+        listings = {each.roles for _, each in commissions}
+        every_role = dict.fromkeys(role for _, each in commissions for role in each.roles)
+        roles = () if () in listings else tuple(every_role)
+        by_day: list[tuple[dt.date, dt.date, Curve | None]] = []
+        suspend_after_days: list[tuple[dt.date | None, int | None]] = [(None, None)]
         for version in plan.versions:
-            each_one = version.component(name)
-            curve = self._curve(plan, version, each_one) if isinstance(each_one, Commission) else None
-            by_day.append((version.effective_from, curve))
-        curves = Curves(None, by_day)
+            found = version.component(name)
+            curve = self._curve(plan, version, found) if isinstance(found, Commission) else None
+            by_day.append((version.effective_from, version.effective_from, curve))
+            days = curve.component.suspend_after_days if curve else None
+            suspend_after_days.append((version.effective_from, days))
+        rule = position_rule(component, tuple(suspend_after_days))
+        curves = Curves(by_day)
         position = Position(invoice, curves)
-        credited = self._credited(component, payee_id, people, invoice, position_rule(component), roles)
-        if len({each.roles for each in every}) > 1:
-            self._leave_out_unlisted(credited, curves, payee_id, people, invoice, roles, component)
+        credited = self._credited(component, payee_id, people, invoice, rule, roles)
+        if len(listings) > 1:
+            self._leave_out_unlisted(credited, curves, payee_id, people, invoice, rule, component)
         return [(position, each) for each in credited]
 
     def _leave_out_unlisted(
@@ -212,11 +225,10 @@ class Calculation:
         payee_id: str,
         people: frozenset[str],
         invoice: Invoice,
-        roles: tuple[str, ...],
+        rule: PositionRule,
         component: Commission,
     ) -> None:
         """Money of roles that the version in force does not list moves the pile and earns nothing."""
-        rule = position_rule(component)
         for each in credited:
             _, curve = curves.on(each.movement.on)
             if curve is None or not curve.component.roles or each.amount < 0:
@@ -256,43 +268,37 @@ class Calculation:
 
     # Findings ----------------------------------------------------------------------------------------
 
-    def _before_first_version(
-        self, plan: Plan, payee_id: str, people: frozenset[str], invoice: Invoice, day: dt.date
-    ) -> None:
-        message = f"{plan.name} has no version yet on {day}; this invoice earns nothing."
-        for moment in self.book.timeline(invoice).moments:
-            if moment.collected:
-                self.book.findings.add(
-                    Finding("before_first_version", invoice.invoice_id, payee_id, moment.event.event_id, message)
-                )
-
     def findings(self) -> list[Finding]:
         """Everything a person should look at, in order."""
         return sorted({*self.book.findings, *self._without_plan()})
 
     def _without_plan(self) -> Iterator[Finding]:
-        """Credits that no plan of the payee covers: once per credit, under ``payment`` per event."""
-        book = self.book
-        for payee_id, invoices in book.invoices_of_payee.items():
-            plans = book.plans_of(payee_id)
-            per_event = [plan for plan in plans if plan.rules_as_of == "payment"]
+        """Credited cash that no plan of the payee covers: once per credit, under ``payment`` per event."""
+        for payee_id, invoices in self.book.invoices_of_payee.items():
+            plans = self.book.plans_of(payee_id)
             for invoice in invoices:
-                if invoice.issued_on > book.as_of and not book.timeline(invoice).moments:
+                yield from self._credit_without_plan(payee_id, plans, invoice)
+
+    def _credit_without_plan(self, payee_id: str, plans: list[Plan], invoice: Invoice) -> Iterator[Finding]:
+        book = self.book
+        per_event = [plan for plan in plans if plan.rules_as_of == "payment"]
+        for plan in plans:
+            day = rule_day(plan, invoice)
+            if day is not None and book.is_on_plan(plan, day, payee_id):
+                return
+        _, sizes = book.credited_sizes(invoice, _CASH, ())
+        for credit, column in zip(invoice.credits, sizes, strict=True):
+            if credit.payee_id != payee_id:
+                continue
+            for movement, amount in zip(book.movements(invoice, _CASH), column, strict=True):
+                if amount <= 0 or any(book.is_on_plan(plan, movement.on, payee_id) for plan in per_event):
                     continue
-                days = [(plan, rule_day(plan, invoice)) for plan in plans if plan.rules_as_of != "payment"]
-                if any(day is not None and book.is_on_plan(plan, day, payee_id) for plan, day in days):
-                    continue
-                if not per_event:
-                    message = f"{payee_id} is credited but on no plan for this invoice; the credit earns nothing."
-                    yield Finding("no_plan", invoice.invoice_id, payee_id, "", message)
-                    continue
-                for movement in book.movements(invoice, PositionRule()):
-                    event = movement.event
-                    if event is None or movement.after < movement.before:
-                        continue
-                    if not any(book.is_on_plan(plan, movement.on, payee_id) for plan in per_event):
-                        message = f"{payee_id} is on no plan on {movement.on}; the money earns nothing."
-                        yield Finding("no_plan", invoice.invoice_id, payee_id, event.event_id, message)
+                event_id = movement.event.event_id if per_event and movement.event else ""
+                message = f"{payee_id} is credited as {credit.role} but on no plan; the money earns nothing."
+                yield Finding("no_plan", invoice.invoice_id, payee_id, event_id, message)
+
+
+_CASH = PositionRule()
 
 
 def _order(pair: tuple[Position, Credited]) -> tuple[object, ...]:

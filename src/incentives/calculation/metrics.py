@@ -53,6 +53,7 @@ class Sums:
     receivable_before: Sum = field(default_factory=Sum)
     receivable: Sum = field(default_factory=Sum)
     overdue: Sum = field(default_factory=Sum)
+    not_overdue: Sum = field(default_factory=Sum)
     invoiced: Sum = field(default_factory=Sum)
     due: Sum = field(default_factory=Sum)
     due_collected: Sum = field(default_factory=Sum)
@@ -150,8 +151,8 @@ def _receivables(sums: Sums, timeline: Timeline, period: Period, scale: int | No
     if written_off_on is None or written_off_on > period.last:
         collectible, collected = timeline.at_end_of(period.last)
         sums.receivable.add(collectible - collected, scale)
-        if timeline.due_on_at(period.last) < period.last:
-            sums.overdue.add(collectible - collected, scale)
+        is_overdue = timeline.due_on_at(period.last) < period.last
+        (sums.overdue if is_overdue else sums.not_overdue).add(collectible - collected, scale)
 
 
 def _dues(sums: Sums, timeline: Timeline, period: Period, scale: int | None) -> None:
@@ -216,7 +217,7 @@ def _dso(sums: Sums, period: Period, measure: Measure) -> _Fraction:
 
 
 def _best_possible_dso(sums: Sums, period: Period, measure: Measure) -> _Fraction:
-    return _days_of_sales(_less(sums.receivable.amount, sums.overdue.amount), sums, period)
+    return _days_of_sales(sums.not_overdue.amount, sums, period)
 
 
 def _average_days_delinquent(sums: Sums, period: Period, measure: Measure) -> _Fraction:
@@ -232,7 +233,7 @@ def _days_of_sales(amount: int | None, sums: Sums, period: Period) -> _Fraction:
 
 def _cei(sums: Sums, period: Period, measure: Measure) -> _Fraction:
     before, invoiced, after = sums.receivable_before.amount, sums.invoiced.amount, sums.receivable.amount
-    not_overdue = _less(after, sums.overdue.amount)
+    not_overdue = sums.not_overdue.amount
     if before is None or invoiced is None or after is None or not_overdue is None:
         return None
     return (before + invoiced - after) * 100, before + invoiced - not_overdue

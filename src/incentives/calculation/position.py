@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from incentives.calculation.timeline import CONTRACTS, INVOICES, SUSPENSIONS, Moment, OrderKey, Timeline
 from incentives.facts import Event, Invoice
 from incentives.money import PPM, rounded
 from incentives.rules.commission import Base, Commission, EarnsOn
+
+Value = TypeVar("Value")
+
+Schedule = tuple[tuple[dt.date | None, int | None], ...]
+"""From which day (``None``: from the first) how many days hold (``None``: never), oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +26,7 @@ class PositionRule:
     categories: tuple[str, ...] = ()
     earns_on: EarnsOn = "payment"
     release_at_ppm: int = PPM
-    suspend_after_days: int | None = None
+    suspend_after_days: Schedule = ((None, None),)
     never_suspended: bool = False
 
 
@@ -41,15 +47,18 @@ class Movement:
     """An advance that was suspended by now."""
 
 
-def position_rule(component: Commission) -> PositionRule:
-    """The part of a commission that decides the position."""
+def position_rule(component: Commission, suspend_after_days: Schedule | None = None) -> PositionRule:
+    """The part of a commission that decides the position; where versions change under it, so may the days
+    after which an advance is suspended."""
     advance = component.earns_on in ("invoice", "contract")
     return PositionRule(
         base=component.base,
         categories=component.categories,
         earns_on=component.earns_on,
         release_at_ppm=component.release_at_ppm if component.earns_on == "full_payment" else PPM,
-        suspend_after_days=component.suspend_after_days if advance else None,
+        suspend_after_days=(suspend_after_days or ((None, component.suspend_after_days),))
+        if advance
+        else ((None, None),),
         never_suspended=component.never_suspended,
     )
 
@@ -145,15 +154,27 @@ def _advance(
             before = after
 
 
-def suspension_day(timeline: Timeline, after_days: int | None) -> dt.date | None:
-    """The first day at whose end the due date in force lies that many days back; ``None``: never."""
-    if after_days is None:
-        return None
+def suspension_day(timeline: Timeline, after_days: Schedule) -> dt.date | None:
+    """The first day at whose end the due date in force lies as many days back as the rule in force says."""
     due_dates = list(timeline.due_dates())
-    for (from_day, due_on), (next_day, _) in zip(due_dates, [*due_dates[1:], (None, None)], strict=True):
-        day = due_on + dt.timedelta(days=after_days)
-        if from_day is not None and day < from_day:
-            day = from_day
-        if next_day is None or day < next_day:
+    changes = {day for day, _ in (*due_dates, *after_days) if day is not None}
+    starts = [dt.date.min, *sorted(changes)]
+    for start, end in zip(starts, [*starts[1:], None], strict=True):
+        days = _in_force(after_days, start)
+        if days is None:
+            continue
+        due_on = _in_force(due_dates, start)
+        assert due_on is not None
+        day = max(start, due_on + dt.timedelta(days=days))
+        if end is None or day < end:
             return day
     return None
+
+
+def _in_force(values: Iterable[tuple[dt.date | None, Value]], day: dt.date) -> Value | None:
+    found = None
+    for from_day, value in values:
+        if from_day is not None and from_day > day:
+            break
+        found = value
+    return found

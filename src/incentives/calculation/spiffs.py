@@ -75,8 +75,13 @@ class SpiffWhy:
         )
 
 
-def spiff_lines(book: Book, plan: Plan, component: str, payee_id: str) -> Iterator[Line]:
-    """The lines of one payee under one spiff: kinds bonus and clawback."""
+def spiff_lines(book: Book, plan: Plan, component: str, payee_id: str) -> list[Line]:
+    """The lines of one payee under one spiff, in the order of section 3: kinds bonus and clawback."""
+    found = sorted(_lines(book, plan, component, payee_id), key=lambda pair: pair[0])
+    return [line for _, line in found]
+
+
+def _lines(book: Book, plan: Plan, component: str, payee_id: str) -> Iterator[tuple[OrderKey, Line]]:
     for invoice in book.invoices_of_payee.get(payee_id, ()):
         day = rule_day(plan, invoice) or invoice.issued_on
         version = plan.version_on(day)
@@ -97,19 +102,22 @@ def spiff_lines(book: Book, plan: Plan, component: str, payee_id: str) -> Iterat
             else:
                 payable_on = max(movement.on, payable_on)
             why = SpiffWhy(spiff, plan, version, invoice, movement, amount_minor, payable_on)
-            yield Line(
-                payee_id,
-                plan.plan,
-                component,
-                "bonus" if amount_minor > 0 else "clawback",
-                movement.cause,
-                invoice.invoice_id,
-                movement.on,
-                payable_on,
-                amount_minor,
-                plan.currency,
-                version.effective_from,
-                why,
+            yield (
+                movement.key,
+                Line(
+                    payee_id,
+                    plan.plan,
+                    component,
+                    "bonus" if amount_minor > 0 else "clawback",
+                    movement.cause,
+                    invoice.invoice_id,
+                    movement.on,
+                    payable_on,
+                    amount_minor,
+                    plan.currency,
+                    version.effective_from,
+                    why,
+                ),
             )
 
 

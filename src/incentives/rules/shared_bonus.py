@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from incentives.rules.cap import Cap
 from incentives.rules.commission import Base
 from incentives.rules.measures import Gate, Scale
 
@@ -33,4 +34,5 @@ class SharedBonus:
     base: Base = "net"
     categories: tuple[str, ...] = ()
     hold_days: int = 0
+    cap: Cap | None = None
     kind: Literal["shared_bonus"] = "shared_bonus"
