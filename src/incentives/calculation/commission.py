@@ -477,6 +477,7 @@ class Follower:
             CommissionWhy(
                 kind,
                 amount_minor,
+                self.payee_id,
                 position.invoice,
                 movement,
                 moved,

@@ -61,6 +61,7 @@ class CommissionWhy:
 
     kind: LineKind
     amount_minor: int
+    payee_id: str
     invoice: Invoice
     movement: Movement
     moved: int
@@ -79,14 +80,11 @@ class CommissionWhy:
         movement, event = self.movement, self.movement.event
         version = self.plan.version_on(movement.on if self.plan.rules_as_of == "payment" else self._rule_day())
         steps = [*self._money(), *self._parts(), *self._whole_amount()]
-        exact = sum(step.exact or 0 for step in steps)
-        steps.append(
-            Step(
-                "rounding",
-                {"before": self.before_exact, "after": self.after_exact},
-                self.amount_minor * EXACT - exact,
-            )
-        )
+        rest = self.amount_minor * EXACT - sum(step.exact or 0 for step in steps)
+        if rest:
+            before, after = self._totals()
+            totals: dict[str, Value] = {"before": before, "after": after, "currency": self.plan.currency}
+            steps.append(Step("rounding", totals, rest))
         steps.append(Step("payable", {"on": self.payable_on}))
         return Step(
             self.kind,
@@ -109,6 +107,12 @@ class CommissionWhy:
             tuple(steps),
         )
 
+    def _totals(self) -> tuple[int, int]:
+        """The exact running totals that the line is the rounded difference of."""
+        before = sum(worth for window in self.windows for _, _, worth in window.worth_before)
+        after = sum(worth for window in self.windows for _, _, worth in window.worth_after)
+        return self.before_exact + before, self.after_exact + after
+
     def _rule_day(self) -> dt.date:
         if self.plan.rules_as_of == "contract":
             return self.invoice.contract_signed_on or self.invoice.issued_on
@@ -122,7 +126,15 @@ class CommissionWhy:
             "currency": currency,
         }
         yield Step("position", position)
-        yield Step("share", {"moved_minor": self.moved, "currency": currency})
+        if self.moved != movement.after - movement.before:
+            mine = [each for each in self.invoice.credits if each.payee_id == self.payee_id]
+            share: dict[str, Value] = {
+                "moved_minor": self.moved,
+                "currency": currency,
+                "share_ppm": mine[0].share_ppm if len(mine) == 1 else None,
+                "role": ", ".join(each.role for each in mine),
+            }
+            yield Step("share", share)
         if self.factors is None:
             return
         into = sum(part.plan_minor for part in self.parts if isinstance(part, Piece))
@@ -161,6 +173,7 @@ class CommissionWhy:
                     "cause": part.cause,
                     "size_minor": part.size,
                     "currency": self.invoice.currency,
+                    "earned_in": self.plan.currency,
                     "proportional": part.proportional,
                     "undoes": part.undoes.cause if part.undoes else "",
                 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from incentives.calculation.explanation import Step, Value
 from incentives.calculation.lines import Line
@@ -91,7 +91,7 @@ class PayoutWhy:
     recovery_cap_ppm: int
 
     def step(self) -> Step:
-        """``pay = positive - recovered``; each payable line explains itself."""
+        """``pay = positive - recovered``; each payable line is named, and explains itself."""
         payout = self.payout
         money: dict[str, Value] = {"currency": payout.currency}
         steps = (
@@ -107,7 +107,7 @@ class PayoutWhy:
             Step(
                 "payable_lines",
                 {"count": len(payout.lines)},
-                steps=tuple(line.explained() for line in payout.lines),
+                steps=tuple(replace(line.explained(), steps=()) for line in payout.lines),
             ),
         )
         values: dict[str, Value] = {"amount_minor": payout.pay_minor, "month": month_name(payout.month)}

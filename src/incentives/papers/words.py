@@ -47,7 +47,7 @@ _ROOTS = {
 }
 _STEPS = {
     "position": "Of the invoice, {before_amount} counted before and {after_amount} counts now.",
-    "share": "Your share of that movement is {moved_amount}.",
+    "share": "Your share of that movement{by_share} is {moved_amount}.",
     "converted": "Converted on that day it is {into_amount}.",
     "attainment": "Your total in {window} goes from {before_amount} to {after_amount}.",
     "factor": "{by} is {looked_at}: x {factor}{added}.",
@@ -56,7 +56,7 @@ _STEPS = {
         "Everything in {window} counts at the rate reached: {rate_before} of {before_amount} before, "
         "{rate} of {after_amount} now: {exact}."
     ),
-    "taken": "{size_amount} of the money of {on} ({cause}) went back: {exact}.",
+    "taken": "{size_amount} of the money of {on} ({cause}) went back, which had earned {had_earned}: {exact}.",
     "given_back": "{size_amount} of the money of {on} ({cause}) came back: {exact}.",
     "rounding": "Rounded as a running total, from {before_exact} to {after_exact}: {exact}.",
     "payable": "Payable on {on}.",
@@ -74,7 +74,7 @@ _STEPS = {
         "{role} gets {role_share}: {role_amount}; among {members} by {within_role} your weight is "
         "{weight} of {weights}: {part_amount}."
     ),
-    "attained": "{collected_amount} collected of a target of {target_amount}: {attained}.",
+    "attained": "{collected_amount} collected of a target of {target_amount}.",
     "target_curve": "The curve ({shape}) pays {amount}.",
     "draw_pay": "With a draw of {draw_amount} and a debt of {debt_amount}, {pay_amount} is paid.",
     "draw_earned": "{earned_amount} of that is what you earned in the month.",
@@ -115,7 +115,7 @@ def as_json(step: Step, names: Names) -> dict[str, Any]:
     found: dict[str, Any] = {"code": step.code, "says": sentence(step, names)}
     found["values"] = {key: _plain(value) for key, value in step.values.items() if value not in (None, "")}
     if step.exact is not None:
-        found["contributes_minor"] = _decimal(step.exact, 12)
+        found["contributes_minor"] = _decimal(step.exact, 12).replace(",", "")
     if step.steps:
         found["steps"] = [as_json(child, names) for child in step.steps]
     return found
@@ -127,7 +127,7 @@ def _rule(step: Step) -> str:
     if not isinstance(version, dt.date):
         return ""
     reference = step.values.get("reference")
-    return f"{plan}, version of {_day(version)}" + (f"; {reference}." if reference else ".")
+    return f"{plan}, version of {day_name(version)}" + (f"; {reference}." if reference else ".")
 
 
 def _spoken(step: Step, names: Names) -> dict[str, str]:
@@ -143,7 +143,7 @@ def _spoken(step: Step, names: Names) -> dict[str, str]:
             is_factor = key in ("factor_ppm", "m_ppm", "value_ppm")
             spoken[key[:-4]] = _ratio(value, is_factor)
         elif isinstance(value, dt.date):
-            spoken[key] = _day(value)
+            spoken[key] = day_name(value)
         else:
             spoken[key] = "" if value is None else str(value).replace("_", " ")
     spoken["amount"] = spoken.get("amount_amount", "")
@@ -158,8 +158,9 @@ def _spoken(step: Step, names: Names) -> dict[str, str]:
 def _add_composed(step: Step, spoken: dict[str, str], currency: str) -> None:
     """Values that only make sense together."""
     values = step.values
+    earned_in = str(values.get("earned_in") or currency)
     if step.exact is not None:
-        spoken["exact"] = exact_amount(step.exact, currency)
+        spoken["exact"] = exact_amount(step.exact, earned_in)
     spoken.setdefault("event_amount", "")
     spoken["added"] = _points(values.get("add_ppm"))
     if "window" in values:
@@ -185,10 +186,13 @@ def _add_composed(step: Step, spoken: dict[str, str], currency: str) -> None:
     elif step.code == "spiff_conditions":
         asked = ((key, value) for key, value in spoken.items() if key in _ASKED and value)
         spoken["asked"] = ", ".join(f"{_ASKED[key]} {value}" for key, value in asked) or "only that it is owed"
-    elif step.code == "attained":
-        collected, target = values["collected_minor"], values["target_minor"]
-        assert isinstance(collected, int) and isinstance(target, int)
-        spoken["attained"] = f"{collected} of {target} in the smallest unit"
+    elif step.code == "share":
+        role = f" as {spoken['role']}" if values["role"] else ""
+        spoken["by_share"] = role + (f" ({spoken['share']})" if values["share_ppm"] is not None else "")
+    elif step.code == "taken":
+        proportional = values["proportional"]
+        assert isinstance(proportional, int)
+        spoken["had_earned"] = exact_amount(proportional, earned_in)
 
 
 _ASKED = {
@@ -235,12 +239,18 @@ def _points(add_ppm: object) -> str:
 
 def _window(window: object) -> str:
     if isinstance(window, dt.date):
-        return f"the window from {_day(window)}"
+        return f"the window from {day_name(window)}"
     return f"invoice {window}" if window else "all time"
 
 
-def _day(day: dt.date) -> str:
+def day_name(day: dt.date) -> str:
+    """A day as it is said: 3 March 2026."""
     return f"{day.day} {day:%B %Y}"
+
+
+def metric_value(value_ppm: int | None) -> str:
+    """A metric or a factor as a decimal, or that it is undefined."""
+    return _ratio(value_ppm, True)
 
 
 def _plain(value: object) -> str | int:
