@@ -90,7 +90,7 @@ class Bonuses:
                 amounts[payee_id] = amounts.get(payee_id, 0) + part_minor
         for payee_id, amount_minor in amounts.items():
             if amount_minor:
-                why = PoolWhy(outcome, payee_id, amount_minor)
+                why = PoolWhy(outcome, payee_id)
                 yield _bonus_line(
                     outcome.plan,
                     outcome.version,
@@ -359,9 +359,8 @@ class PoolWhy:
 
     outcome: PoolOutcome
     payee_id: str
-    amount_minor: int
 
-    def step(self) -> Step:
+    def step(self, line: Line) -> Step:
         """Cash, rate, scale, gates, the split to roles and the split inside the payee's roles."""
         outcome = self.outcome
         steps = [*_pool_steps(outcome), *_gate_steps(outcome.gates)]
@@ -385,7 +384,7 @@ class PoolWhy:
                         part_minor * EXACT,
                     )
                 )
-        return _bonus_step("shared_bonus", outcome, self.amount_minor, tuple(steps))
+        return _bonus_step("shared_bonus", outcome, line.amount_minor, tuple(steps))
 
 
 def _pool_steps(outcome: PoolOutcome) -> Iterator[Step]:
@@ -460,7 +459,7 @@ class TargetWhy:
     amount_minor: int
     payee_id: str
 
-    def step(self) -> Step:
+    def step(self, line: Line) -> Step:
         """Attainment, the curve's point, gates."""
         curve = self.component.curve
         attained: dict[str, Value] = {

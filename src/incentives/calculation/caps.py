@@ -20,7 +20,6 @@ from incentives.rules.plan import Plan, Version
 class CapWhy:
     """What a cap line was made from: the window's sum before and after, and the limit."""
 
-    amount_minor: int
     plan: Plan
     version: Version
     window: Period
@@ -29,12 +28,12 @@ class CapWhy:
     cap: Cap | None
     caps: tuple[Line, ...]
 
-    def step(self) -> Step:
+    def step(self, line: Line) -> Step:
         """``min(cap, Y) - Y`` after, less the same before; or what was deferred into the window."""
         cap_minor = self.cap.amount_minor if self.cap else None
-        deferred = not self.caps and self.amount_minor > 0 and self.before_minor == self.after_minor
+        deferred = not self.caps and line.amount_minor > 0 and self.before_minor == self.after_minor
         values: dict[str, Value] = {
-            "amount_minor": self.amount_minor,
+            "amount_minor": line.amount_minor,
             "currency": self.plan.currency,
             "from": self.window.first,
             "to": self.window.last,
@@ -44,7 +43,7 @@ class CapWhy:
             "reference": self.version.reference,
         }
         if deferred:
-            return Step("deferred", values, self.amount_minor * EXACT)
+            return Step("deferred", values, line.amount_minor * EXACT)
         assert cap_minor is not None
         over_before = min(cap_minor, self.before_minor) - self.before_minor
         over_after = min(cap_minor, self.after_minor) - self.after_minor
@@ -60,7 +59,7 @@ class CapWhy:
                 over_after * EXACT,
             ),
         )
-        return Step("cap", values, self.amount_minor * EXACT, steps)
+        return Step("cap", values, line.amount_minor * EXACT, steps)
 
 
 def cap_lines(
@@ -119,7 +118,7 @@ class _Capped:
             self._open(self.window.last + dt.timedelta(days=1))
             first, cause = self.window.first, f"period:{self.window.first.isoformat()}"
             version = self.version or self.plan.versions[0]
-            why = CapWhy(excess_minor, self.plan, version, self.window, 0, 0, self.cap, ())
+            why = CapWhy(self.plan, version, self.window, 0, 0, self.cap, ())
             deferred = self._line(cause, "", first, first, excess_minor, version, why)
             yield deferred
             yield from self.add(cause, (deferred,))
@@ -132,7 +131,6 @@ class _Capped:
         if change_minor:
             assert self.version is not None
             why = CapWhy(
-                change_minor,
                 self.plan,
                 self.version,
                 self.window,

@@ -84,6 +84,8 @@ class Tiers:
         """The upward way from one attainment to another, cut at the limits: (part, rate), lowest tier first."""
         at = self.tier_at(before)
         last = len(self.limits) - 1
+        if at == last or self.limits[at + 1] >= after:
+            return [(after - before, self.rates_ppm[at])]
         found = []
         while at < last and self.limits[at + 1] < after:
             at += 1
@@ -191,3 +193,62 @@ def _average(multiplier: ValueMultiplier, net_by_category: tuple[tuple[str, int]
     if whole <= 0:
         return None
     return Factor(multiplier.by, net_by_category, numerator, PPM * whole)
+
+
+class Curves:
+    """Which curve holds for an invoice's money on a day: one for all of it, or the one of the event's date."""
+
+    __slots__ = ("_always", "_by_day")
+
+    def __init__(self, always: Curve | None, by_day: Sequence[tuple[dt.date, Curve | None]] = ()) -> None:
+        """One curve for every day, or per version's first day its curve (``None``: it lacks the component)."""
+        self._always = always
+        self._by_day = by_day
+
+    def on(self, day: dt.date) -> tuple[dt.date | None, Curve | None]:
+        """The version in force on the rule date of an event of that day (``None``: none yet), and its curve."""
+        if self._always is not None:
+            return self._always.version_from, self._always
+        found: tuple[dt.date | None, Curve | None] = (None, None)
+        for version_from, curve in self._by_day:
+            if version_from > day:
+                break
+            found = (version_from, curve)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A piece of a movement inside one tier; several rates where a piece without size joined it."""
+
+    size: int
+    plan_minor: int
+    rates: tuple[tuple[int, int], ...]
+    """(part in plan currency, rate in ppm)."""
+
+
+def cut_at_limits(tiers: Tiers, attained: int, size: int, plan_minor: int) -> list[Cut]:
+    """A movement cut where it crosses tier limits, lowest tier first (section 5).
+
+    A converted movement is cut at R(movement x plan amount so far / plan amount); a piece of size 0 joins
+    the next one, at the end the one before.
+    """
+    tier_parts = tiers.pieces(attained, attained + plan_minor)
+    if len(tier_parts) == 1:
+        return [Cut(size, plan_minor, (tier_parts[0],))]
+    cuts: list[Cut] = []
+    so_far = done = 0
+    for part_minor, rate_ppm in tier_parts:
+        so_far += part_minor
+        upto = size if so_far == plan_minor else rounded(size * so_far, plan_minor)
+        cut = Cut(upto - done, part_minor, ((part_minor, rate_ppm),))
+        done = upto
+        cuts.append(_joined(cuts.pop(), cut) if cuts and not cuts[-1].size else cut)
+    if len(cuts) > 1 and not cuts[-1].size:
+        last = cuts.pop()
+        cuts.append(_joined(cuts.pop(), last))
+    return cuts
+
+
+def _joined(one: Cut, other: Cut) -> Cut:
+    return Cut(one.size + other.size, one.plan_minor + other.plan_minor, one.rates + other.rates)

@@ -28,9 +28,8 @@ class DrawWhy:
     pay_minor: int
     debt_after_minor: int
 
-    def step(self) -> Step:
+    def step(self, line: Line) -> Step:
         """Earned, owed, paid: the line is pay - earned."""
-        amount_minor = self.pay_minor - self.earned_minor
         currency = self.plan.currency
         steps = (
             Step(
@@ -52,9 +51,9 @@ class DrawWhy:
             Step("draw_debt", {"debt_minor": self.debt_after_minor, "currency": currency}),
         )
         return Step(
-            "draw" if amount_minor > 0 else "draw_recovery",
+            line.kind,
             {
-                "amount_minor": amount_minor,
+                "amount_minor": line.amount_minor,
                 "currency": currency,
                 "from": self.month.first,
                 "to": self.month.last,
@@ -63,7 +62,7 @@ class DrawWhy:
                 "version": self.version.effective_from,
                 "reference": self.version.reference,
             },
-            amount_minor * EXACT,
+            line.amount_minor * EXACT,
             steps,
         )
 

@@ -5,25 +5,30 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from incentives.calculation.bonuses import Bonuses, PoolOutcome
 from incentives.calculation.book import Book, rule_day
 from incentives.calculation.caps import cap_lines
-from incentives.calculation.commission import Curves, Follower, Position
+from incentives.calculation.commission import Follower
 from incentives.calculation.credits import Credited, own, team
-from incentives.calculation.curve import Curve
+from incentives.calculation.curve import Curve, Curves
 from incentives.calculation.draws import draw_lines
-from incentives.calculation.explanation import Step
+from incentives.calculation.explanation import Step, Value
+from incentives.calculation.holdings import Holding
 from incentives.calculation.lines import Finding, Line, MetricValue
 from incentives.calculation.metrics import Metrics
 from incentives.calculation.position import PositionRule, position_rule
 from incentives.calculation.spiffs import spiff_lines
+from incentives.calculation.timeline import OrderKey
 from incentives.facts import Facts, Invoice
 from incentives.money import EXACT
 from incentives.rules.commission import Commission
 from incentives.rules.plan import Plan, Version
 
-Stream = list[tuple[Position, Credited]]
+Stream = list[tuple[OrderKey, Holding, Credited]]
+"""Credited movements with the holding that each moves, and where it stands in the order of section 3."""
+
 Progress = Callable[[int, int], None]
 """Told how many payees and teams are done, of how many."""
 
@@ -157,7 +162,7 @@ class Calculation:
                 found += self._by_event(plan, name, payee_id, people, invoice, commissions)
             else:
                 found += self._by_invoice(plan, name, payee_id, people, invoice)
-        found.sort(key=_order)
+        found.sort(key=itemgetter(0))
         return found
 
     def _invoices(self, people: frozenset[str]) -> list[Invoice]:
@@ -180,13 +185,11 @@ class Calculation:
         component = (version or plan.versions[0]).component(name)
         if not isinstance(component, Commission):
             return []
-        curves = Curves(
-            [(dt.date.min, version.effective_from, self._curve(plan, version, component))] if version else []
-        )
-        position = Position(invoice, curves)
+        curve = self._curve(plan, version, component) if version else None
+        holding = Holding(invoice, Curves(curve), self.book.subject(invoice))
         rule = position_rule(component)
         credited = self._credited(component, payee_id, people, invoice, rule, component.roles)
-        return [(position, each) for each in credited]
+        return [(each.movement.key, holding, each) for each in credited]
 
     def _by_event(
         self,
@@ -202,21 +205,21 @@ class Calculation:
         listings = {each.roles for _, each in commissions}
         every_role = dict.fromkeys(role for _, each in commissions for role in each.roles)
         roles = () if () in listings else tuple(every_role)
-        by_day: list[tuple[dt.date, dt.date, Curve | None]] = []
+        by_day: list[tuple[dt.date, Curve | None]] = []
         suspend_after_days: list[tuple[dt.date | None, int | None]] = [(None, None)]
         for version in plan.versions:
             found = version.component(name)
             curve = self._curve(plan, version, found) if isinstance(found, Commission) else None
-            by_day.append((version.effective_from, version.effective_from, curve))
+            by_day.append((version.effective_from, curve))
             days = curve.component.suspend_after_days if curve else None
             suspend_after_days.append((version.effective_from, days))
         rule = position_rule(component, tuple(suspend_after_days))
-        curves = Curves(by_day)
-        position = Position(invoice, curves)
+        curves = Curves(None, by_day)
+        holding = Holding(invoice, curves, self.book.subject(invoice))
         credited = self._credited(component, payee_id, people, invoice, rule, roles)
         if len(listings) > 1:
             self._leave_out_unlisted(credited, curves, payee_id, people, invoice, rule, component)
-        return [(position, each) for each in credited]
+        return [(each.movement.key, holding, each) for each in credited]
 
     def _leave_out_unlisted(
         self,
@@ -301,26 +304,17 @@ class Calculation:
 _CASH = PositionRule()
 
 
-def _order(pair: tuple[Position, Credited]) -> tuple[object, ...]:
-    return pair[1].movement.key
-
-
 @dataclass(frozen=True, slots=True)
 class MergedWhy:
     """The reasons of lines that share a key: a payee in two teams under one plan."""
 
     lines: tuple[Line, ...]
 
-    def step(self) -> Step:
+    def step(self, line: Line) -> Step:
         """One step for each."""
-        steps = tuple(line.explained() for line in self.lines)
-        amount_minor = sum(line.amount_minor for line in self.lines)
-        return Step(
-            "together",
-            {"amount_minor": amount_minor, "currency": self.lines[0].currency},
-            amount_minor * EXACT,
-            steps,
-        )
+        steps = tuple(each.explained() for each in self.lines)
+        values: dict[str, Value] = {"amount_minor": line.amount_minor, "currency": line.currency}
+        return Step("together", values, line.amount_minor * EXACT, steps)
 
 
 def merged(lines: Sequence[Line]) -> list[Line]:

@@ -10,7 +10,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from incentives.calculation.lines import Line
 
 Value = str | int | dt.date | None
 
@@ -32,7 +35,7 @@ class Step:
 class Why(Protocol):
     """What a line was made from; becomes steps only when somebody asks."""
 
-    def step(self) -> Step:
+    def step(self, line: Line, /) -> Step:
         """The tree whose exact amount, rounded, is the line's."""
         ...
 

@@ -57,7 +57,7 @@ class Line:
 
     def explained(self) -> Step:
         """Why this amount, as a tree of steps (section 13)."""
-        return self.why.step()
+        return self.why.step(self)
 
 
 @dataclass(frozen=True, slots=True, order=True)

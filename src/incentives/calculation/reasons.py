@@ -14,22 +14,12 @@ from incentives.calculation.explanation import Step, Value
 from incentives.money import EXACT
 
 if TYPE_CHECKING:
-    from incentives.calculation.curve import Factors
-    from incentives.calculation.lines import Line, LineKind
+    from incentives.calculation.curve import Cut
+    from incentives.calculation.holdings import Terms
+    from incentives.calculation.lines import Line
     from incentives.calculation.position import Movement
     from incentives.facts import Invoice
     from incentives.rules.plan import Plan
-
-
-@dataclass(slots=True)
-class Piece:
-    """A part of an upward movement inside one tier; more tiers where a piece without size joined it."""
-
-    size: int
-    plan_minor: int
-    rates: tuple[tuple[int, int], ...]
-    """(part in plan currency, rate in ppm)."""
-    exact: int
 
 
 @dataclass(slots=True)
@@ -51,45 +41,40 @@ class StepTaken:
     window: str | dt.date | None
     attained_before: int
     attained_after: int
-    worth_before: Sequence[tuple[int, int, int]]
-    worth_after: Sequence[tuple[int, int, int]]
+    worth_before: Sequence[tuple[dt.date, int, int]]
+    worth_after: Sequence[tuple[dt.date, int, int]]
 
 
 @dataclass(slots=True)
 class CommissionWhy:
     """Everything an earning, take-back, suspension or restoration was made from."""
 
-    kind: LineKind
-    amount_minor: int
-    payee_id: str
     invoice: Invoice
     movement: Movement
     moved: int
     plan: Plan
     before_exact: int
     after_exact: int
-    parts: Sequence[Piece | Undone]
-    windows: Sequence[StepTaken]
-    factors: Factors | None
-    window: str | dt.date | None
+    parts: Sequence[Cut] | Sequence[Undone]
+    windows: Sequence[StepTaken] | None
+    terms: Terms | None
     attained: int
-    payable_on: dt.date
 
-    def step(self) -> Step:
+    def step(self, line: Line) -> Step:
         """The tree: what happened, position, share, attainment, factors, pieces, rounding, rule."""
         movement, event = self.movement, self.movement.event
         version = self.plan.version_on(movement.on if self.plan.rules_as_of == "payment" else self._rule_day())
-        steps = [*self._money(), *self._parts(), *self._whole_amount()]
-        rest = self.amount_minor * EXACT - sum(step.exact or 0 for step in steps)
+        steps = [*self._money(line), *self._parts(), *self._whole_amount()]
+        rest = line.amount_minor * EXACT - sum(step.exact or 0 for step in steps)
         if rest:
             before, after = self._totals()
             totals: dict[str, Value] = {"before": before, "after": after, "currency": self.plan.currency}
             steps.append(Step("rounding", totals, rest))
-        steps.append(Step("payable", {"on": self.payable_on}))
+        steps.append(Step("payable", {"on": line.payable_on}))
         return Step(
-            self.kind,
+            line.kind,
             {
-                "amount_minor": self.amount_minor,
+                "amount_minor": line.amount_minor,
                 "currency": self.plan.currency,
                 "on": movement.on,
                 "invoice": self.invoice.invoice_id,
@@ -103,14 +88,14 @@ class CommissionWhy:
                 "version": version.effective_from if version else None,
                 "reference": version.reference if version else "",
             },
-            self.amount_minor * EXACT,
+            line.amount_minor * EXACT,
             tuple(steps),
         )
 
     def _totals(self) -> tuple[int, int]:
         """The exact running totals that the line is the rounded difference of."""
-        before = sum(worth for window in self.windows for _, _, worth in window.worth_before)
-        after = sum(worth for window in self.windows for _, _, worth in window.worth_after)
+        before = sum(worth for window in self.windows or () for _, _, worth in window.worth_before)
+        after = sum(worth for window in self.windows or () for _, _, worth in window.worth_after)
         return self.before_exact + before, self.after_exact + after
 
     def _rule_day(self) -> dt.date:
@@ -118,7 +103,7 @@ class CommissionWhy:
             return self.invoice.contract_signed_on or self.invoice.issued_on
         return self.invoice.issued_on
 
-    def _money(self) -> Iterator[Step]:
+    def _money(self, line: Line) -> Iterator[Step]:
         movement, currency = self.movement, self.invoice.currency
         position: dict[str, Value] = {
             "before_minor": movement.before,
@@ -127,7 +112,7 @@ class CommissionWhy:
         }
         yield Step("position", position)
         if self.moved != movement.after - movement.before:
-            mine = [each for each in self.invoice.credits if each.payee_id == self.payee_id]
+            mine = [each for each in self.invoice.credits if each.payee_id == line.payee_id]
             share: dict[str, Value] = {
                 "moved_minor": self.moved,
                 "currency": currency,
@@ -135,21 +120,22 @@ class CommissionWhy:
                 "role": ", ".join(each.role for each in mine),
             }
             yield Step("share", share)
-        if self.factors is None:
+        if self.terms is None:
             return
-        into = sum(part.plan_minor for part in self.parts if isinstance(part, Piece))
+        window = self.terms.window
+        into = sum(part.plan_minor for part in self.parts if not isinstance(part, Undone))
         if currency != self.plan.currency:
             yield Step("converted", {"into_minor": into, "currency": self.plan.currency})
         yield Step(
             "attainment",
             {
-                "window": self.window,
+                "window": window.key[1] if window else None,
                 "before_minor": self.attained,
                 "after_minor": self.attained + into,
                 "currency": self.plan.currency,
             },
         )
-        for factor in self.factors.each:
+        for factor in self.terms.factors.each:
             looked_at = factor.looked_at
             if isinstance(looked_at, tuple):
                 looked_at = ", ".join(category or "-" for category, _ in looked_at)
@@ -165,7 +151,7 @@ class CommissionWhy:
             )
 
     def _parts(self) -> Iterator[Step]:
-        sign = 1 if self.kind == "restoration" else -1
+        sign = 1 if self.moved > 0 else -1
         for part in self.parts:
             if isinstance(part, Undone):
                 values: dict[str, Value] = {
@@ -179,9 +165,9 @@ class CommissionWhy:
                 }
                 yield Step("given_back" if sign > 0 else "taken", values, sign * part.exact)
             elif not self.windows:
-                assert self.factors is not None
+                assert self.terms is not None
                 for part_minor, rate_ppm in part.rates:
-                    m_ppm, add_ppm = self.factors.m_ppm, self.factors.add_ppm
+                    m_ppm, add_ppm = self.terms.factors.m_ppm, self.terms.factors.add_ppm
                     yield Step(
                         "piece",
                         {
@@ -195,7 +181,7 @@ class CommissionWhy:
                     )
 
     def _whole_amount(self) -> Iterator[Step]:
-        for window in self.windows:
+        for window in self.windows or ():
             before = {version: (rate, worth) for version, rate, worth in window.worth_before}
             for version, rate_ppm, worth in window.worth_after:
                 rate_before, worth_before = before.get(version, (0, 0))

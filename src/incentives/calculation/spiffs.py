@@ -27,10 +27,8 @@ class SpiffWhy:
     version: Version
     invoice: Invoice
     movement: Movement
-    amount_minor: int
-    payable_on: dt.date
 
-    def step(self) -> Step:
+    def step(self, line: Line) -> Step:
         """The conditions, the position before and after, and the payee's share of it."""
         spiff, movement = self.spiff, self.movement
         asked = {
@@ -43,9 +41,9 @@ class SpiffWhy:
             "currency": self.plan.currency,
         }
         return Step(
-            "spiff" if self.amount_minor > 0 else "spiff_lost",
+            "spiff" if line.amount_minor > 0 else "spiff_lost",
             {
-                "amount_minor": self.amount_minor,
+                "amount_minor": line.amount_minor,
                 "currency": self.plan.currency,
                 "on": movement.on,
                 "invoice": self.invoice.invoice_id,
@@ -54,7 +52,7 @@ class SpiffWhy:
                 "version": self.version.effective_from,
                 "reference": self.version.reference,
             },
-            self.amount_minor * EXACT,
+            line.amount_minor * EXACT,
             (
                 Step("spiff_conditions", asked),
                 Step(
@@ -67,10 +65,10 @@ class SpiffWhy:
                 ),
                 Step(
                     "spiff_share",
-                    {"moved_minor": self.amount_minor, "currency": self.plan.currency},
-                    self.amount_minor * EXACT,
+                    {"moved_minor": line.amount_minor, "currency": self.plan.currency},
+                    line.amount_minor * EXACT,
                 ),
-                Step("payable", {"on": self.payable_on}),
+                Step("payable", {"on": line.payable_on}),
             ),
         )
 
@@ -101,7 +99,7 @@ def _lines(book: Book, plan: Plan, component: str, payee_id: str) -> Iterator[tu
                 payable_on = movement.on + dt.timedelta(days=spiff.hold_days)
             else:
                 payable_on = max(movement.on, payable_on)
-            why = SpiffWhy(spiff, plan, version, invoice, movement, amount_minor, payable_on)
+            why = SpiffWhy(spiff, plan, version, invoice, movement)
             yield (
                 movement.key,
                 Line(

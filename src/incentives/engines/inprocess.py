@@ -18,13 +18,19 @@ from incentives.rules.plan import Plan
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Pause the garbage collector, and leave it as it was found."""
+    """Pause the garbage collector, and leave it as it was found.
+
+    What was made meanwhile goes straight to the oldest generation (freezing and unfreezing moves it there):
+    otherwise the first collection afterwards would walk all of it as if it were new.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_on:
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 

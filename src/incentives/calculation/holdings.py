@@ -1,0 +1,121 @@
+"""What one payee holds under one component: money on invoices, attainment in windows, exact totals.
+
+The mutable state of a commission, and the only one: :mod:`commission` moves it, one event after the other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from incentives.calculation.curve import Curve, Curves, Factors, Subject, Tiers
+from incentives.calculation.lines import Line
+from incentives.calculation.segments import Part, Pile, Segment
+from incentives.facts import EventRef, Invoice
+from incentives.money import PPM, rounded, rounded_exact
+
+WindowKey = tuple[str, str | dt.date | None]
+"""The kind of window and what tells it apart: an invoice, a first day, nothing (``ever``)."""
+
+Worth = list[tuple[dt.date, int, int]]
+"""Of a ``whole_amount`` window, by version: rate (ppm) and exact worth at the attainment reached."""
+
+
+@dataclass(slots=True)
+class Total:
+    """An exact running total, and what of it has been booked in minor units: lines are the difference."""
+
+    exact: int = 0
+    booked_minor: int = 0
+
+    def book(self) -> int:
+        """R(X after) - R(X before): the amount of a line (section 2)."""
+        now_minor = rounded_exact(self.exact)
+        amount_minor = now_minor - self.booked_minor
+        self.booked_minor = now_minor
+        return amount_minor
+
+
+@dataclass(slots=True)
+class Window:
+    """An attainment, the tiers of each version in it, and for ``whole_amount`` what the window is worth."""
+
+    key: WindowKey
+    attained: int = 0
+    tiers: dict[dt.date, Tiers] = field(default_factory=dict)
+    total: Total = field(default_factory=Total)
+    weights: dict[tuple[dt.date, int], int] = field(default_factory=dict)
+    """Σ m x movement at 10^-12, by version and rate points."""
+    segments: list[Segment[Terms]] = field(default_factory=list)
+
+    def weigh(self, curve: Curve, factors: Factors, weight: int) -> None:
+        """Put money into the sum, or take it out."""
+        key = (curve.version_from, factors.add_ppm)
+        self.weights[key] = self.weights.get(key, 0) + weight
+
+    def worth(self) -> Worth:
+        """T, version by version, at the attainment reached."""
+        found = []
+        for (version_from, add_ppm), weight in self.weights.items():
+            rate_ppm = self.tiers[version_from].rate_at(self.attained) + add_ppm
+            found.append((version_from, rate_ppm, rounded(rate_ppm * weight, PPM)))
+        return found
+
+
+@dataclass(slots=True)
+class Terms:
+    """What money earned on: the curve of its version (``None``: it earned nothing), factors and window."""
+
+    curve: Curve | None
+    factors: Factors
+    window: Window | None
+    payable_on: dt.date
+
+
+@dataclass(slots=True)
+class Taken:
+    """What one part lost to one take-back: enough to give exactly that back."""
+
+    part: Part[Terms]
+    commission: list[tuple[Segment[Terms], int]]
+    """Exact commission taken, by the segment it came out of."""
+    weight: int
+    """What left the sum of a ``whole_amount`` window."""
+    counted: bool
+    """The attainment fell with it."""
+    payable_on: dt.date
+    line: Line | None = None
+
+    @property
+    def exact(self) -> int:
+        """The commission taken, exact."""
+        return sum(each for _, each in self.commission)
+
+
+@dataclass(slots=True)
+class Holding:
+    """One payee's money on one invoice: the pile, the running total, and what was taken and may come back."""
+
+    invoice: Invoice
+    curves: Curves
+    subject: Subject
+    pile: Pile[Terms] = field(default_factory=Pile)
+    total: Total = field(default_factory=Total)
+    left: int = 0
+    """Commission in the segments, exact."""
+    taken: dict[EventRef, list[Taken]] = field(default_factory=dict)
+    suspended: list[Taken] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Before:
+    """How a ``whole_amount`` window stood before an event."""
+
+    window: Window
+    attained: int
+    worth: Worth
+
+
+def before_of(window: Window) -> Before:
+    """Remember how a window stands."""
+    return Before(window, window.attained, window.worth())

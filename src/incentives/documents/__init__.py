@@ -1,0 +1,1 @@
+"""What people write down (plans, the company) <-> the pure types; every mistake at once."""

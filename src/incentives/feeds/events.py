@@ -1,0 +1,97 @@
+"""events.csv -> what happened to the invoices (calculation.md section 3).
+
+The largest file by far: a row costs one look-up per repeating column and one short reading of its amount.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import get_args
+
+from incentives.documents import written
+from incentives.documents.written import Unreadable, shown
+from incentives.facts import Event, EventRef, EventType
+from incentives.feeds import cells
+from incentives.feeds.invoices import Invoices
+from incentives.feeds.people import Payees
+from incentives.feeds.tables import Sheet, maybe, needed
+
+TYPES: tuple[str, ...] = get_args(EventType)
+_NEED_AMOUNT = frozenset(
+    ("payment", "refund", "payment_reversed", "chargeback", "chargeback_reversed", "credit_note", "discount")
+)
+
+# In the order of the fields of Event.
+EVENTS = (
+    needed("event_id"),
+    needed("type", cells.word(TYPES, "unknown-type", "a type of event")),
+    needed("invoice_id"),
+    needed("occurred_on", written.day),
+    maybe("amount"),
+    maybe("currency", written.currency),
+    maybe("payment_id"),
+    maybe("reverses"),
+    maybe("new_due_on", written.day, None),
+    maybe("payee_id"),
+    maybe("reason"),
+    maybe("fault", cells.word(("company", "customer"), "unknown-word", "a known fault")),
+    maybe("source"),
+    maybe("recorded_at", cells.timestamp, repeats=False),
+)
+
+
+def read_events(sheet: Sheet, invoices: Invoices, payees: Payees) -> tuple[Event, ...]:
+    """Every event in listed order. An identical row counts as a duplicate and appears once; rows with one id and
+    other content all stay: that conflict is the calculation's to settle."""
+    kept: list[Event] = []
+    first_by_ref: dict[EventRef, Event] = {}
+    others: defaultdict[EventRef, list[Event]] = defaultdict(list)
+    homes = {key: (key, invoice.currency) for key, (_, invoice) in invoices.by_key.items()}
+    some_rejected = bool(invoices.sheet.rejected)
+    for line, values in sheet.rows(EVENTS):
+        event_id, event_type, invoice_id, occurred_on, found, currency = values[:6]
+        # One string for all events of an invoice; they are many.
+        invoice_id, invoice_currency = homes.get(invoice_id) or (invoice_id, None)
+        if invoice_currency is None or some_rejected:
+            invoices.check(invoice_id, sheet, line, "invoice_id")
+        amount_minor = _amount(sheet, line, event_type, found, currency or invoice_currency)
+        event = Event(event_id, event_type, invoice_id, occurred_on, amount_minor, currency, *values[6:])
+        if event_type != "payment" or event.payee_id:
+            _refuse_misfits(sheet, line, event, payees)
+        if line in sheet.rejected:
+            continue
+        ref = (event.source, event.event_id)
+        first = first_by_ref.setdefault(ref, event)
+        if first is not event:
+            if event == first or event in others[ref]:
+                sheet.duplicate += 1
+                continue
+            others[ref].append(event)
+        kept.append(event)
+    return tuple(kept)
+
+
+def _amount(sheet: Sheet, line: int, event_type: str, found: str, currency: str | None) -> int | None:
+    """The amount, where there is one; the type gives the sign, so it is never negative."""
+    if not found:
+        if event_type in _NEED_AMOUNT:
+            sentence = f"An event of type {event_type} needs an amount."
+            sheet.refuse(line, "amount", "missing-value", sentence, "Fill it in.")
+        return None
+    try:
+        amount_minor = cells.amount(found, currency)
+    except Unreadable as error:
+        sheet.refuse_cell(line, "amount", error)
+        return None
+    if amount_minor < 0:
+        cure = f"Write it without the minus: the type {event_type} says which way the money went."
+        sheet.refuse(line, "amount", "negative", f"{shown(found)} is below 0.", cure)
+    return amount_minor
+
+
+def _refuse_misfits(sheet: Sheet, line: int, event: Event, payees: Payees) -> None:
+    if event.type == "due_date_changed" and event.new_due_on is None:
+        sentence = "An event of type due_date_changed needs the new due date."
+        sheet.refuse(line, "new_due_on", "missing-value", sentence, "Fill it in.")
+    if event.payee_id:
+        payees.check(event.payee_id, sheet, line, "payee_id")

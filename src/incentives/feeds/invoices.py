@@ -1,0 +1,191 @@
+"""customers.csv, customer_credit.csv, invoices.csv with their lines and credits (formats.md)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+
+from incentives.documents import written
+from incentives.documents.written import Unreadable, shown
+from incentives.facts import Credit, CreditRecord, Customer, Invoice, InvoiceLine
+from incentives.feeds import cells
+from incentives.feeds.people import Payees
+from incentives.feeds.tables import Kept, Sheet, maybe, needed
+from incentives.money import PPM
+
+Customers = Kept[str, Customer]
+Invoices = Kept[str, Invoice]
+Lines = Kept[tuple[str, str], InvoiceLine]
+Credits = Kept[tuple[str, str, str], Credit]
+
+CUSTOMERS = (needed("customer_id"), needed("name"), maybe("country"))
+CUSTOMER_CREDIT = (
+    needed("customer_id"),
+    needed("on", written.day),
+    maybe("risk_grade"),
+    maybe("credit_approval", cells.word(written.CREDIT_APPROVALS, "unknown-word", "a credit approval")),
+    maybe("credit_limit"),
+    maybe("security", cells.word(written.SECURITIES, "unknown-word", "a security")),
+)
+INVOICES = (
+    needed("invoice_id"),
+    needed("customer_id"),
+    needed("currency", written.currency),
+    needed("issued_on", written.day),
+    needed("due_on", written.day),
+    maybe("contract_signed_on", written.day, None),
+    maybe("team"),
+)
+LINES = (
+    needed("invoice_id"),
+    needed("line"),
+    needed("net"),
+    maybe("tax"),
+    maybe("category"),
+    maybe("cost"),
+    maybe("commissionable", cells.yes_no, True),
+)
+CREDITS = (
+    needed("invoice_id"),
+    needed("payee_id"),
+    needed("role"),
+    needed("share", cells.share),
+)
+
+
+def read_customers(sheet: Sheet) -> Customers:
+    """Who owes."""
+    kept: Customers = Kept(sheet, "Customer")
+    for line, values in sheet.rows(CUSTOMERS):
+        customer = Customer(*values)
+        kept.add(line, customer.customer_id, customer)
+    return kept
+
+
+def read_customer_credit(
+    sheet: Sheet, customers: Customers, currency: str | None
+) -> Kept[tuple[str, dt.date], CreditRecord]:
+    """Dated credit records, at most one of a customer on a day (section 3); limits in the company's currency."""
+    kept: Kept[tuple[str, dt.date], CreditRecord] = Kept(sheet, "A credit record of this customer on this day")
+    for line, (customer_id, on, risk_grade, approval, limit, security) in sheet.rows(CUSTOMER_CREDIT):
+        customers.check(customer_id, sheet, line, "customer_id")
+        limit_minor = amount_or_none(sheet, line, "credit_limit", limit, currency)
+        if limit_minor is not None and limit_minor < 0:
+            sheet.refuse(line, "credit_limit", "negative", f"{shown(limit)} is below 0.", "Write 0 or more.")
+        kept.add(
+            line, (customer_id, on), CreditRecord(customer_id, on, risk_grade, approval, limit_minor, security)
+        )
+    return kept
+
+
+def amount_or_none(sheet: Sheet, line: int, column: str, found: str, currency: str | None) -> int | None:
+    """An amount where one is given; what is not an amount is refused."""
+    if not found:
+        return None
+    try:
+        return cells.amount(found, currency)
+    except Unreadable as error:
+        sheet.refuse_cell(line, column, error)
+        return None
+
+
+def read_invoices(sheet: Sheet, customers: Customers) -> Invoices:
+    """Invoices, still without their lines and credits."""
+    kept: Invoices = Kept(sheet, "Invoice")
+    for line, values in sheet.rows(INVOICES):
+        invoice = Invoice(*values)
+        customers.check(invoice.customer_id, sheet, line, "customer_id")
+        kept.add(line, invoice.invoice_id, invoice)
+    return kept
+
+
+def read_lines(sheet: Sheet, invoices: Invoices) -> Lines:
+    """Lines of invoices, in the invoice's currency. Amounts may be negative: a line may be a reduction."""
+    kept: Lines = Kept(sheet, "This line of the invoice")
+    for line, (invoice_id, name, net, tax, category, cost, commissionable) in sheet.rows(LINES):
+        invoices.check(invoice_id, sheet, line, "invoice_id")
+        invoice = invoices.by_key.get(invoice_id)
+        currency = invoice[1].currency if invoice else None
+        amounts = [
+            amount_or_none(sheet, line, column, found, currency) or 0
+            for column, found in (("net", net), ("tax", tax), ("cost", cost))
+        ]
+        record = InvoiceLine(name, amounts[0], amounts[1], category, amounts[2], commissionable)
+        kept.add(line, (invoice_id, name), record)
+    return kept
+
+
+def read_credits(sheet: Sheet, invoices: Invoices, payees: Payees) -> Credits:
+    """Shares of invoices, in listed order; those of one role on one invoice sum to at most 1 (section 3)."""
+    kept: Credits = Kept(sheet, "A credit of this payee under this role on this invoice")
+    shared: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for line, (invoice_id, payee_id, role, share_ppm) in sheet.rows(CREDITS):
+        invoices.check(invoice_id, sheet, line, "invoice_id")
+        payees.check(payee_id, sheet, line, "payee_id")
+        if kept.add(line, (invoice_id, payee_id, role), Credit(payee_id, role, share_ppm)):
+            before = shared[invoice_id, role]
+            shared[invoice_id, role] = now = before + share_ppm
+            if before <= PPM < now:
+                sentence = f"The shares of role {shown(role)} on invoice {shown(invoice_id)} sum to"
+                cure = "Shares of one role on one invoice sum to at most 1."
+                sheet.refuse(line, "share", "shares-above-one", f"{sentence} {written.decimal(now)}.", cure)
+    return kept
+
+
+def whole_invoices(invoices: Invoices, lines: Lines, credits: Credits) -> tuple[Invoice, ...]:
+    """Invoices with their lines and credits. An invoice is taken whole or not at all: one that misses a line or a
+    credit would pay wrong amounts to everybody on it."""
+    _refuse_without_lines(invoices, lines)
+    _refuse_in_parts(invoices, lines, credits)
+    lines_of: defaultdict[str, list[InvoiceLine]] = defaultdict(list)
+    credits_of: defaultdict[str, list[Credit]] = defaultdict(list)
+    for (invoice_id, _), (_, invoice_line) in lines.by_key.items():
+        lines_of[invoice_id].append(invoice_line)
+    for (invoice_id, _, _), (_, credit) in credits.by_key.items():
+        credits_of[invoice_id].append(credit)
+    return tuple(
+        Invoice(
+            invoice.invoice_id,
+            invoice.customer_id,
+            invoice.currency,
+            invoice.issued_on,
+            invoice.due_on,
+            invoice.contract_signed_on,
+            invoice.team,
+            tuple(lines_of[invoice.invoice_id]),
+            tuple(credits_of.get(invoice.invoice_id, ())),
+        )
+        for invoice in invoices.accepted()
+    )
+
+
+def _refuse_without_lines(invoices: Invoices, lines: Lines) -> None:
+    if lines.sheet.unusable:
+        return
+    with_lines = {invoice_id for invoice_id, _ in lines.by_key} | lines.sheet.lost
+    for invoice_id, (line, _) in invoices.by_key.items():
+        if invoice_id not in with_lines:
+            sentence = f"Invoice {shown(invoice_id)} has no lines."
+            invoices.sheet.refuse(line, "invoice_id", "no-lines", sentence, f"Add them to {lines.sheet.file}.")
+
+
+def _refuse_in_parts(invoices: Invoices, lines: Lines, credits: Credits) -> None:
+    """Where good rows are taken without the bad ones: an invoice falls with any of its parts, and they with it."""
+    if not invoices.sheet.takes_good_rows:
+        return
+    broken = {
+        "lines": {key[0] for key, (line, _) in lines.by_key.items() if line in lines.sheet.rejected}
+        | lines.sheet.lost,
+        "credits": {key[0] for key, (line, _) in credits.by_key.items() if line in credits.sheet.rejected}
+        | credits.sheet.lost,
+    }
+    for name, invoice_ids in broken.items():
+        for invoice_id in sorted(invoice_ids & invoices.by_key.keys()):
+            sentence = f"One of the {name} of invoice {shown(invoice_id)} was rejected."
+            invoices.sheet.refuse_dependent(invoices.by_key[invoice_id][0], "invoice_id", sentence)
+    for (invoice_id, _), (line, _) in lines.by_key.items():
+        if invoice_id in invoices.by_key:
+            invoices.check(invoice_id, lines.sheet, line, "invoice_id")
+    for (invoice_id, _, _), (line, _) in credits.by_key.items():
+        if invoice_id in invoices.by_key:
+            invoices.check(invoice_id, credits.sheet, line, "invoice_id")

@@ -1,0 +1,117 @@
+"""payees.csv, reporting.csv, memberships.csv -> who is who (formats.md)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator
+
+from incentives.documents import written
+from incentives.documents.written import shown
+from incentives.facts import Membership, Payee, Reporting, covers
+from incentives.feeds import cells
+from incentives.feeds.tables import Kept, Sheet, maybe, needed
+
+Payees = Kept[str, Payee]
+
+PAYEES = (
+    needed("payee_id"),
+    needed("name"),
+    maybe("email"),
+    maybe("employee_id"),
+    maybe("currency", written.currency),
+    maybe("starts_on", written.day, None),
+    maybe("ends_on", cells.end_day, None),
+)
+REPORTING = (
+    needed("payee_id"),
+    needed("manager_id"),
+    needed("starts_on", written.day),
+    maybe("ends_on", cells.end_day, None),
+)
+MEMBERSHIPS = (
+    needed("team"),
+    needed("payee_id"),
+    needed("role"),
+    needed("starts_on", written.day),
+    maybe("ends_on", cells.end_day, None),
+)
+
+
+def read_payees(sheet: Sheet) -> Payees:
+    """Everybody who can be paid."""
+    kept: Payees = Kept(sheet, "Payee")
+    for line, values in sheet.rows(PAYEES):
+        payee = Payee(*values)
+        check_range(sheet, line, payee.starts_on, payee.ends_on)
+        kept.add(line, payee.payee_id, payee)
+    return kept
+
+
+def read_reporting(sheet: Sheet, payees: Payees) -> Kept[tuple[str, str, dt.date], Reporting]:
+    """Who reports to whom; nobody, on any day, to themselves, directly or through others (section 5)."""
+    kept: Kept[tuple[str, str, dt.date], Reporting] = Kept(sheet, "This line of reporting")
+    for line, values in sheet.rows(REPORTING):
+        reporting = Reporting(*values)
+        payees.check(reporting.payee_id, sheet, line, "payee_id")
+        payees.check(reporting.manager_id, sheet, line, "manager_id")
+        check_range(sheet, line, reporting.starts_on, reporting.ends_on)
+        kept.add(line, (reporting.payee_id, reporting.manager_id, reporting.starts_on), reporting)
+    _refuse_cycles(sheet, kept)
+    return kept
+
+
+def read_memberships(sheet: Sheet, payees: Payees) -> Kept[tuple[str, str, str, dt.date], Membership]:
+    """Who is in which team; a team is whatever is named as one."""
+    kept: Kept[tuple[str, str, str, dt.date], Membership] = Kept(sheet, "This membership")
+    for line, values in sheet.rows(MEMBERSHIPS):
+        membership = Membership(*values)
+        payees.check(membership.payee_id, sheet, line, "payee_id")
+        check_range(sheet, line, membership.starts_on, membership.ends_on)
+        kept.add(line, (membership.team, membership.payee_id, membership.role, membership.starts_on), membership)
+    return kept
+
+
+def check_range(sheet: Sheet, line: int, starts_on: dt.date | None, ends_on: dt.date | None) -> None:
+    """A range of days does not end before it starts."""
+    if starts_on is not None and ends_on is not None and ends_on < starts_on:
+        sentence = f"It ends on {ends_on}, before it starts on {starts_on}."
+        sheet.refuse(line, "ends_on", "ends-before-start", sentence, "Both days are inside; swap or mend them.")
+
+
+def _refuse_cycles(sheet: Sheet, kept: Kept[tuple[str, str, dt.date], Reporting]) -> None:
+    """Add lines by starting day; one that closes a circle on its first day is refused. Every circle closes on
+    the first day of its youngest line."""
+    managers: defaultdict[str, list[Reporting]] = defaultdict(list)
+    for line, reporting in sorted(kept.by_key.values(), key=lambda row: (row[1].starts_on, row[0])):
+        if line in sheet.rejected:
+            continue
+        chain = _chain(managers, reporting)
+        if chain is None:
+            managers[reporting.payee_id].append(reporting)
+            continue
+        sentence = (
+            f"On {reporting.starts_on} the reporting lines run in a circle: {' -> '.join(map(shown, chain))}."
+        )
+        sheet.refuse(line, "manager_id", "reporting-cycle", sentence, "End or correct one of these lines.")
+
+
+def _chain(managers: defaultdict[str, list[Reporting]], youngest: Reporting) -> list[str] | None:
+    """From the payee over the manager back to the payee, if that is possible on the day."""
+    chains = [[youngest.payee_id, youngest.manager_id]]
+    seen = {youngest.manager_id}
+    while chains:
+        chain = chains.pop()
+        if chain[-1] == youngest.payee_id:
+            return chain
+        for manager in _managers_on(managers, chain[-1], youngest.starts_on):
+            if manager not in seen:
+                seen.add(manager)
+                chains.append([*chain, manager])
+    return None
+
+
+def _managers_on(managers: defaultdict[str, list[Reporting]], payee_id: str, day: dt.date) -> Iterator[str]:
+    for reporting in managers.get(payee_id, ()):
+        if covers(day, reporting.starts_on, reporting.ends_on):
+            yield reporting.manager_id
