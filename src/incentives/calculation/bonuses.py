@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from incentives.calculation.book import Book
@@ -106,7 +106,10 @@ class Bonuses:
     ) -> PoolOutcome:
         pool = component.pool
         cash = self.cash.of_team(team, component.base, component.categories, plan.currency)
-        collected_minor = sum(each.amount_minor for each in self._counted(cash, component, period))
+        counted = list(self._counted(cash, component, period))
+        if pool.rate_ppm is not None:
+            self._find_unconverted(counted)
+        collected_minor = sum(each.amount_minor for each in counted)
         if pool.amount_minor is not None:
             before_factor_minor = pool.amount_minor
         else:
@@ -154,6 +157,9 @@ class Bonuses:
             )
             found.append(Passed(gate, value_ppm, holds))
         return tuple(found)
+
+    def _find_unconverted(self, cash: Iterable[Cash]) -> None:
+        self.book.findings.update(each.unconverted for each in cash if each.unconverted)
 
     @staticmethod
     def _counted(cash: list[Cash], component: SharedBonus, period: Period) -> Iterator[Cash]:
@@ -257,7 +263,9 @@ class Bonuses:
             cash = self.cash.of_payee(payee_id, invoices, component.roles, "net", (), plan.currency)
         else:
             cash = self.cash.of_team(team, "net", (), plan.currency)
-        collected_minor = sum(each.amount_minor for each in cash if each.on in period)
+        counted = [each for each in cash if each.on in period]
+        self._find_unconverted(counted)
+        collected_minor = sum(each.amount_minor for each in counted)
         gates = self._gates(component.gates, team, period)
         numerator, denominator = _paid(component.curve, collected_minor, target_minor)
         if component.at_target_minor is not None:

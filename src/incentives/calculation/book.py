@@ -34,6 +34,9 @@ from incentives.facts import (
 from incentives.money import PPM, convert
 from incentives.rules.plan import Plan
 
+CreditedMovements = tuple[tuple[Credit, ...], list[Movement], list[list[int]]]
+"""Credits of an invoice, its movements, and per credit the size of each movement."""
+
 
 @dataclass(slots=True)
 class Worked:
@@ -41,9 +44,7 @@ class Worked:
 
     timeline: Timeline
     movements: dict[PositionRule, list[Movement]] = field(default_factory=dict)
-    sizes: dict[tuple[PositionRule, tuple[str, ...]], tuple[tuple[Credit, ...], list[list[int]]]] = field(
-        default_factory=dict
-    )
+    credited: dict[tuple[PositionRule, tuple[str, ...]], CreditedMovements] = field(default_factory=dict)
     subject: Subject | None = None
 
 
@@ -177,15 +178,13 @@ class Book:
             found = work.movements[rule] = movements(work.timeline, rule, self.as_of)
         return found
 
-    def credited_sizes(
-        self, invoice: Invoice, rule: PositionRule, roles: tuple[str, ...]
-    ) -> tuple[tuple[Credit, ...], list[list[int]]]:
-        """The credits of some roles, and what each movement brings to each of them."""
-        sizes = self._work(invoice).sizes
-        found = sizes.get((rule, roles))
+    def credited(self, invoice: Invoice, rule: PositionRule, roles: tuple[str, ...]) -> CreditedMovements:
+        """The credits of some roles, the movements, and what each movement brings to each credit."""
+        known = self._work(invoice).credited
+        found = known.get((rule, roles))
         if found is None:
-            credits = listed(invoice.credits, roles)
-            found = sizes[rule, roles] = credits, per_credit(self.movements(invoice, rule), credits)
+            credits, moved = listed(invoice.credits, roles), self.movements(invoice, rule)
+            found = known[rule, roles] = (credits, moved, per_credit(moved, credits))
         return found
 
     def subject(self, invoice: Invoice) -> Subject:

@@ -11,8 +11,7 @@ from incentives.calculation.explanation import Step, Value
 from incentives.calculation.lines import Line
 from incentives.calendar import Period, Unit, period_of
 from incentives.money import EXACT
-from incentives.rules.cap import Cap
-from incentives.rules.draw import Draw
+from incentives.rules.commission import Cap, Commission
 from incentives.rules.plan import Plan, Version
 
 
@@ -80,7 +79,7 @@ def cap_lines(
 def _per(plan: Plan, component: str) -> Unit | None:
     for version in plan.versions:
         found = version.component(component)
-        if found is not None and not isinstance(found, Draw) and found.cap:
+        if isinstance(found, Commission) and found.cap:
             return found.cap.per
     return None
 
@@ -105,7 +104,7 @@ class _Capped:
         if self.version is None and first.effective_from in self.window:
             self.version = first
         found = self.version.component(self.component) if self.version else None
-        self.cap = None if found is None or isinstance(found, Draw) else found.cap
+        self.cap = found.cap if isinstance(found, Commission) else None
         self.sum_minor = 0
 
     def move_to(self, day: dt.date) -> Iterator[Line]:

@@ -7,15 +7,16 @@ leaves as late cash; a chargeback won brings back the cash it took, with its lat
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 from incentives.calculation.book import Book
 from incentives.calculation.credits import own
 from incentives.calculation.lines import Finding
 from incentives.calculation.position import Movement, PositionRule
-from incentives.calculation.segments import Part, Pile, Segment, give_back
-from incentives.facts import EventRef, Invoice
+from incentives.calculation.segments import Earned, Part, Pile, Segment, give_back
+from incentives.facts import Event, EventRef, Invoice
 from incentives.rules.commission import Base
 
 
@@ -28,6 +29,8 @@ class Cash:
     days_late: int
     """Days after the due date in force when the cash came; not above 0 is on time."""
     invoice_id: str
+    unconverted: Finding | None = None
+    """There was no rate, so it counts nothing."""
 
 
 class CashBook:
@@ -69,9 +72,9 @@ class CashBook:
             rule = PositionRule(base=base, categories=categories)
             found: list[Cash] = []
             for invoice in invoices:
-                credits, sizes = self.book.credited_sizes(invoice, rule, roles)
+                credits, movements, sizes = self.book.credited(invoice, rule, roles)
                 if any(credit.payee_id == payee_id for credit in credits):
-                    credited = own(payee_id, self.book.movements(invoice, rule), credits, sizes)
+                    credited = own(payee_id, movements, credits, sizes)
                     found += self._of(
                         invoice,
                         currency,
@@ -84,36 +87,62 @@ class CashBook:
     def _of(
         self, invoice: Invoice, currency: str, moved: Iterable[tuple[Movement, int]], payee_id: str | None = ""
     ) -> list[Cash]:
-        pile: Pile[int] = Pile()
-        taken: dict[EventRef, list[Part[int]]] = {}
+        pile: CashPile[int] = CashPile(self.book)
         found: list[Cash] = []
         for movement, amount in moved:
             event, on = movement.event, movement.on
             assert event is not None
-            if amount < 0:
-                parts = list(pile.take(-amount, self.book.ref_named(event, event.payment_id)))
-                taken.setdefault(event.ref, []).extend(parts)
-                for part in parts:
-                    found.append(Cash(on, -part.plan_minor, part.segment.earned, invoice.invoice_id))
-                continue
-            if event.type == "chargeback_reversed":
-                ref = self.book.ref_named(event, event.reverses)
-                for part in pile.newest_first(taken.get(ref, ())) if ref else ():
-                    size = min(part.size, amount)
-                    if size:
-                        back_minor = give_back(part, size)
-                        amount -= size
-                        found.append(Cash(on, back_minor, part.segment.earned, invoice.invoice_id))
-            if amount:
-                plan_minor = self.book.converted(amount, invoice.currency, currency, on)
-                if plan_minor is None:
-                    plan_minor = 0
-                    if payee_id is not None:
-                        message = f"There is no rate from {invoice.currency} to {currency} on {on}."
-                        self.book.findings.add(
-                            Finding("missing_fx_rate", invoice.invoice_id, payee_id, event.event_id, message)
-                        )
+            for segment, plan_minor in pile.moved(event, amount):
+                found.append(Cash(on, plan_minor, segment.earned, invoice.invoice_id))
+            if pile.new:
+                plan_minor, unconverted = self._converted(invoice, currency, event, pile.new, payee_id)
                 days_late = (on - movement.due_on).days
-                pile.add(Segment(on, event.ref, movement.cause, amount, plan_minor, 0, days_late))
-                found.append(Cash(on, plan_minor, days_late, invoice.invoice_id))
+                pile.add(event, plan_minor, days_late)
+                found.append(Cash(on, plan_minor, days_late, invoice.invoice_id, unconverted))
         return found
+
+    def _converted(
+        self, invoice: Invoice, currency: str, event: Event, amount: int, payee_id: str | None
+    ) -> tuple[int, Finding | None]:
+        """Cash in the plan's currency; without a rate it counts nothing, and a finding says so."""
+        plan_minor = self.book.converted(amount, invoice.currency, currency, event.occurred_on)
+        if plan_minor is not None:
+            return plan_minor, None
+        if payee_id is None:
+            return 0, None
+        message = f"There is no rate from {invoice.currency} to {currency} on {event.occurred_on}."
+        return 0, Finding("missing_fx_rate", invoice.invoice_id, payee_id, event.event_id, message)
+
+
+class CashPile(Generic[Earned]):
+    """Cash of one invoice, piece by piece: which of it goes back, and which comes back (section 8)."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._pile: Pile[Earned] = Pile()
+        self._taken: dict[EventRef, list[Part[Earned]]] = {}
+        self.new = 0
+        """What the last movement brought beyond what came back: the caller adds it."""
+
+    def moved(self, event: Event, amount: int) -> Iterator[tuple[Segment[Earned], int]]:
+        """The segments that a movement takes from or gives back to, each with its signed plan amount."""
+        self.new = max(0, amount)
+        if amount < 0:
+            parts = list(self._pile.take(-amount, self._book.ref_named(event, event.payment_id)))
+            self._taken.setdefault(event.ref, []).extend(parts)
+            yield from [(part.segment, -part.plan_minor) for part in parts]
+        elif event.type == "chargeback_reversed":
+            ref = self._book.ref_named(event, event.reverses)
+            for part in self._pile.newest_first(self._taken.get(ref, ())) if ref else ():
+                size = min(part.size, self.new)
+                if size:
+                    self.new -= size
+                    yield part.segment, give_back(part, size)
+
+    def add(self, event: Event, plan_minor: int, earned: Earned) -> None:
+        """The new money of the last movement."""
+        self._pile.add(Segment(event.occurred_on, event.ref, "", self.new, plan_minor, 0, earned))
+
+    def latest_day(self) -> dt.date:
+        """The day of the newest cash that is still there."""
+        return max(segment.on for segment in self._pile.segments if segment.size)

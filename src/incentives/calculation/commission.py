@@ -35,6 +35,7 @@ class Follower:
         self.ends_on = book.payees[payee_id].ends_on
         self.per_event = plan.rules_as_of == "payment"
         self.windows: dict[WindowKey, Window] = {}
+        self._places: dict[tuple[Curve, str | dt.date], Window] = {}
         self.lines: list[Line] = []
         self.findings: list[Finding] = []
 
@@ -52,48 +53,47 @@ class Follower:
     def _up(self, holding: Holding, credited: Credited) -> None:
         movement, amount = credited.movement, credited.amount
         if holding.taken or holding.suspended:
-            for taken in self._may_come_back(holding, movement.event):
-                amount -= self._restore(holding, movement, taken, amount)
+            amount -= self._restore(holding, movement, amount)
         counted = min(amount, credited.amount - credited.uncredited)
         if counted:
             self._earn(holding, movement, counted)
         if amount > counted:
             self._add_nothing(holding, movement, amount - counted, uncredited=True)
 
-    def _may_come_back(self, holding: Holding, event: Event | None) -> Iterator[list[Taken]]:
-        """What an upward movement restores before it earns anew, in this order (section 8)."""
+    def _may_come_back(self, holding: Holding, event: Event | None) -> Iterator[Taken]:
+        """What an upward movement restores before it earns anew, in this order (section 8): for a chargeback
+        won what it took, then suspended money, each newest segment first."""
         if event is None:
             return
         if event.type == "chargeback_reversed":
             ref = self.book.ref_named(event, event.reverses)
             if ref in holding.taken:
-                yield holding.taken[ref]
+                yield from _newest_first(holding, holding.taken[ref])
         if event.type in ("chargeback_reversed", "payment"):
-            yield holding.suspended
+            yield from _newest_first(holding, holding.suspended)
 
-    def _restore(self, holding: Holding, movement: Movement, taken: list[Taken], amount: int) -> int:
-        """Put back exactly what was taken, newest segment first; returns how much money that was."""
-        by_part = {id(each.part): each for each in taken if each.part.size}
-        if not by_part or not amount:
-            return 0
+    def _restore(self, holding: Holding, movement: Movement, amount: int) -> int:
+        """Put back exactly what was taken; returns how much money that was."""
         before_exact, left = holding.total.exact, amount
         undone: list[Undone] = []
         windows: dict[int, Before] = {}
         payable_on = movement.on
-        for part in holding.pile.newest_first(each.part for each in by_part.values()):
+        for taken in self._may_come_back(holding, movement.event):
             if not left:
                 break
-            each = by_part[id(part)]
+            part, weighed = taken.part, taken.weight
             self._remember(windows, part)
             size = min(part.size, left)
-            weighed = each.weight
-            restored = self._give_back(holding, each, size)
+            restored = self._give_back(holding, taken, size)
             left -= size
             if restored or weighed:
-                payable_on = max(payable_on, each.payable_on)
-            undone.append(Undone(part.segment.on, part.segment.cause, size, restored, restored, each.line))
+                payable_on = max(payable_on, taken.payable_on)
+            undone.append(Undone(part.segment.on, part.segment.cause, size, restored, restored, taken.line))
         moved = amount - left
-        self._write("restoration", holding, movement, payable_on, moved, before_exact, undone, windows.values())
+        if moved:
+            self._write(
+                "restoration", holding, movement, payable_on, moved, before_exact, undone, windows.values()
+            )
         return moved
 
     def _give_back(self, holding: Holding, taken: Taken, size: int) -> int:
@@ -115,13 +115,15 @@ class Follower:
             if taken.weight:
                 weight = taken.weight if size == whole_size else rounded(taken.weight * size, whole_size)
                 taken.weight -= weight
-                terms.window.weigh(terms.curve, terms.factors, weight)
+                terms.window.weigh(part.segment, weight)
         return restored
 
     def _earn(self, holding: Holding, movement: Movement, amount: int) -> None:
         """New money at today's curve; where it earns nothing, the reason is found and a segment stays."""
         version_from, curve = holding.curves.on(movement.on)
-        nothing = self._earns_nothing(version_from, curve, movement.on)
+        nothing: FindingKind | None = None
+        if self.per_event or self.ends_on is not None or version_from is None:
+            nothing = self._earns_nothing(version_from, curve, movement.on)
         if nothing or curve is None:
             self._add_nothing(holding, movement, amount, nothing)
             return
@@ -139,7 +141,9 @@ class Follower:
                 self._add_nothing(holding, movement, amount, "missing_fx_rate")
                 return
             plan_minor = converted
-        window = self._window(curve, holding.invoice.invoice_id, movement.on)
+        over = component.accumulates_over
+        place = (curve, holding.invoice.invoice_id if over == "invoice" else movement.on)
+        window = self._places.get(place) or self._window(curve, place[1])
         if window is None:
             self._add_nothing(holding, movement, amount, "missing_target")
             return
@@ -230,24 +234,19 @@ class Follower:
         for cut in cuts:
             segment = Segment(movement.on, ref, movement.cause, cut.size, cut.plan_minor, 0, terms)
             holding.pile.add(segment)
-            window.segments.append(segment)
+            window.weigh(segment, PPM * terms.factors.m_ppm * cut.plan_minor)
         window.attained += plan_minor
-        window.weigh(curve, terms.factors, PPM * terms.factors.m_ppm * plan_minor)
         exact = holding.total.exact
         self._write(
             "earning", holding, movement, terms.payable_on, amount, exact, cuts, (before,), terms, before.attained
         )
 
-    def _window(self, curve: Curve, invoice_id: str, day: dt.date) -> Window | None:
-        """The window of a day, with the curve's tiers in it; ``None`` where it needs a target and has none."""
+    def _window(self, curve: Curve, place: str | dt.date) -> Window | None:
+        """The window of an invoice or a day, with the curve's tiers; ``None`` where it lacks its target."""
         over = curve.component.accumulates_over
-        key: WindowKey
-        if over == "invoice":
-            key = (over, invoice_id)
-        elif over == "ever":
-            key = (over, None)
-        else:
-            key = (over, period_of(day, over, self.book.company.fiscal_year_starts).first)
+        key: WindowKey = (over, None if over == "ever" else place)
+        if isinstance(place, dt.date) and over in ("month", "quarter", "fiscal_year"):
+            key = (over, period_of(place, over, self.book.company.fiscal_year_starts).first)
         window = self.windows.get(key)
         if window is None:
             window = self.windows[key] = Window(key)
@@ -259,12 +258,14 @@ class Follower:
                 if target is None:
                     return None
             window.tiers[curve.version_from] = curve.tiers(target)
+        self._places[curve, place] = window
         return window
 
     # Money that moves down -------------------------------------------------------------------------
 
     def _down(self, holding: Holding, movement: Movement, amount: int) -> None:
         event = movement.event
+        suspends = movement.suspends and movement.after < movement.before
         named = self.book.ref_named(event, event.payment_id) if event is not None and event.payment_id else None
         before_exact = holding.total.exact
         lowered: dict[int, int] = {}
@@ -274,7 +275,7 @@ class Follower:
         payable_on = movement.on
         for part in holding.pile.take(amount, named):
             self._remember(windows, part)
-            taken = self._take_back(holding, part, movement, lowered)
+            taken = self._take_back(holding, part, movement, suspends, lowered)
             losses.append(taken)
             undone.append(
                 Undone(part.segment.on, part.segment.cause, part.size, taken.exact, part.commission, None)
@@ -285,11 +286,11 @@ class Follower:
             if taken.weight:
                 payable_on = max(payable_on, part.segment.earned.payable_on)
         payable_on = max([payable_on, *_losers_of_a_step_back(windows.values())])
-        kind: LineKind = "suspension" if movement.suspends else "clawback"
+        kind: LineKind = "suspension" if suspends else "clawback"
         line = self._write(kind, holding, movement, payable_on, -amount, before_exact, undone, windows.values())
         for taken in losses:
             taken.payable_on, taken.line = payable_on, line
-        if movement.suspends:
+        if suspends:
             holding.suspended.extend(losses)
         elif event is not None:
             holding.taken.setdefault(event.ref, []).extend(losses)
@@ -301,7 +302,7 @@ class Follower:
             windows[id(window)] = before_of(window)
 
     def _take_back(
-        self, holding: Holding, part: Part[Terms], movement: Movement, lowered: dict[int, int]
+        self, holding: Holding, part: Part[Terms], movement: Movement, suspends: bool, lowered: dict[int, int]
     ) -> Taken:
         """What one part loses; its share of commission leaves the pile whether it is taken or kept."""
         terms = part.segment.earned
@@ -309,15 +310,15 @@ class Follower:
         if curve is None or window is None:
             return Taken(part, [], 0, False, movement.on)
         clawback = curve.component.clawback
-        share_ppm = PPM if movement.suspends else self._share_ppm(curve, part, movement)
-        counted = movement.suspends or clawback.attainment == "reduce"
+        share_ppm = PPM if suspends else self._share_ppm(curve, part, movement)
+        counted = suspends or clawback.attainment == "reduce"
         attained = window.attained if counted else lowered.get(id(window), window.attained)
         weight = 0
         commission: list[tuple[Segment[Terms], int]] = []
         if curve.component.tiers_apply == "whole_amount":
             weight = share_ppm * factors.m_ppm * part.plan_minor
-            window.weigh(curve, factors, -weight)
-        elif clawback.basis == "recalculate" and not movement.suspends:
+            window.weigh(part.segment, -weight)
+        elif clawback.basis == "recalculate" and not suspends:
             tiers = window.tiers[curve.version_from]
             fall = tiers.total(attained) - tiers.total(attained - part.plan_minor)
             loss = factors.m_ppm * (fall + factors.add_ppm * part.plan_minor)
@@ -344,6 +345,8 @@ class Follower:
             return 0
         if clawback.window_days is not None and (movement.on - part.segment.on).days > clawback.window_days:
             return 0
+        if movement.after > movement.before:
+            return PPM  # rounding moved this credit against its event: an ordinary take-back (section 5)
         return clawback.share_ppm.get(event.type, PPM)
 
     # Lines -----------------------------------------------------------------------------------------
@@ -368,7 +371,7 @@ class Follower:
             window = before.window
             if window.weights:
                 worth = window.worth()
-                window.total.exact = sum(exact for _, _, exact in worth)
+                window.total.exact = sum(exact for _, exact in worth.values())
                 amount_minor += window.total.book()
                 steps = steps or []
                 steps.append(StepTaken(window.key[1], before.attained, window.attained, before.worth, worth))
@@ -405,6 +408,11 @@ _NOTHING: dict[FindingKind, str] = {
     "missing_target": "There is no target for {component} in the window of {on}; the money earned nothing.",
     "no_match": "A multiplier of {component} knows no factor for this invoice on {on}; the money earned nothing.",
 }
+
+
+def _newest_first(holding: Holding, taken: Sequence[Taken]) -> list[Taken]:
+    by_part = {id(each.part): each for each in taken if each.part.size}
+    return [by_part[id(part)] for part in holding.pile.newest_first(each.part for each in by_part.values())]
 
 
 def _drained(pile: Pile[Terms], part: Part[Terms], loss: int) -> list[tuple[Segment[Terms], int]]:
@@ -444,10 +452,12 @@ def _losers_of_a_step_back(
 ) -> Iterator[dt.date]:
     """When ``whole_amount`` steps back to a lower tier, all money still in the window loses by it."""
     for before in windows:
-        rates_before = {version_from: rate_ppm for version_from, rate_ppm, _ in before.worth}
-        worth = before.window.worth()
-        fell = {version_from for version_from, rate_ppm, _ in worth if rate_ppm < rates_before[version_from]}
-        for segment in before.window.segments if fell else ():
+        fell = {
+            version_from
+            for (version_from, add_ppm), (rate_ppm, _) in before.window.worth().items()
+            if rate_ppm < before.worth[version_from, add_ppm][0]
+        }
+        for segment, in_sum in before.window.money.values() if fell else ():
             curve = segment.earned.curve
-            if segment.size and curve is not None and curve.version_from in fell:
+            if in_sum > 0 and curve is not None and curve.version_from in fell:
                 yield segment.earned.payable_on

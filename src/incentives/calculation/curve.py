@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
-from incentives.calculation.position import Movement
+from incentives.calculation.position import Movement, PositionRule, position_rule
 from incentives.calculation.timeline import Timeline
 from incentives.money import PPM, rounded
 from incentives.rules.commission import Commission, DayMultiplier, ValueMultiplier
@@ -80,12 +81,17 @@ class Tiers:
             worth += (min(attained, upper) - lower) * self.rates_ppm[at]
         return worth
 
+    def only_rate(self, before: int, after: int) -> int | None:
+        """The rate of the tier that holds the whole way; ``None`` where the way crosses a limit."""
+        at = self.tier_at(before)
+        if at + 1 < len(self.limits) and self.limits[at + 1] < after:
+            return None
+        return self.rates_ppm[at]
+
     def pieces(self, before: int, after: int) -> list[tuple[int, int]]:
         """The upward way from one attainment to another, cut at the limits: (part, rate), lowest tier first."""
         at = self.tier_at(before)
         last = len(self.limits) - 1
-        if at == last or self.limits[at + 1] >= after:
-            return [(after - before, self.rates_ppm[at])]
         found = []
         while at < last and self.limits[at + 1] < after:
             at += 1
@@ -96,14 +102,19 @@ class Tiers:
         return found
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Curve:
     """A commission of one plan version, ready to be asked often."""
 
     version_from: dt.date
     component: Commission
-    reference: str = ""
+    rule: PositionRule = field(init=False)
+    _lookers: tuple[Looker, ...] = field(init=False)
     _answers: dict[tuple[Looked, ...], Factors | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rule = position_rule(self.component)
+        self._lookers = tuple(_looker(each, self.component) for each in self.component.multipliers)
 
     def tiers(self, target_minor: int | None) -> Tiers:
         """The tiers of a window; with ``measure = "target"`` limits are R(share x target)."""
@@ -116,31 +127,42 @@ class Curve:
 
     def factors(self, subject: Subject, movement: Movement) -> Factors | None:
         """The multipliers at an event; ``None`` where one of them has no match."""
-        multipliers = self.component.multipliers
-        if not multipliers:
-            return NO_MULTIPLIERS
-        looked_at = tuple([_look(each, subject, movement, self.component) for each in multipliers])
-        if looked_at not in self._answers:
-            self._answers[looked_at] = _product(self.component, looked_at)
-        return self._answers[looked_at]
+        looked_at = tuple([look(subject, movement) for look in self._lookers])
+        try:
+            return self._answers[looked_at]
+        except KeyError:
+            factors = self._answers[looked_at] = _product(self.component, looked_at)
+            return factors
 
 
-def _look(
-    multiplier: DayMultiplier | ValueMultiplier, subject: Subject, movement: Movement, component: Commission
-) -> Looked:
-    by = multiplier.by
+Looker = Callable[[Subject, Movement], Looked]
+"""Looks at what one multiplier depends on."""
+
+
+def _looker(multiplier: DayMultiplier | ValueMultiplier, component: Commission) -> Looker:
     if isinstance(multiplier, DayMultiplier):
-        if by == "days_late":
-            return subject.timeline.days_late(
-                movement.on, movement.due_on, multiplier.pause_while_disputed, multiplier.forgive_if_warned
-            )
-        if by == "days_to_pay":
-            return max(0, (movement.on - subject.timeline.invoice.issued_on).days)
-        return subject.terms_days if by == "terms_days" else subject.customer_age_days
-    if by == "category":
-        return _net_by_category(subject, component)
-    value: str = getattr(subject, by)
-    return value
+        return _day_looker(multiplier)
+    if multiplier.by == "category":
+        return lambda subject, _: _net_by_category(subject, component)
+    attribute: Callable[[Subject], str] = attrgetter(multiplier.by)
+    return lambda subject, _: attribute(subject)
+
+
+def _day_looker(multiplier: DayMultiplier) -> Looker:
+    if multiplier.by == "days_late":
+        pause, forgive = multiplier.pause_while_disputed, multiplier.forgive_if_warned
+
+        def days_late(subject: Subject, movement: Movement) -> int:
+            if movement.on <= movement.due_on:
+                return 0
+            return subject.timeline.days_late(movement.on, movement.due_on, pause, forgive)
+
+        return days_late
+    if multiplier.by == "days_to_pay":
+        return lambda subject, movement: max(0, (movement.on - subject.timeline.invoice.issued_on).days)
+    if multiplier.by == "terms_days":
+        return lambda subject, _: subject.terms_days
+    return lambda subject, _: subject.customer_age_days
 
 
 def _net_by_category(subject: Subject, component: Commission) -> tuple[tuple[str, int], ...]:
@@ -217,7 +239,7 @@ class Curves:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cut:
     """A piece of a movement inside one tier; several rates where a piece without size joined it."""
 
@@ -233,9 +255,10 @@ def cut_at_limits(tiers: Tiers, attained: int, size: int, plan_minor: int) -> li
     A converted movement is cut at R(movement x plan amount so far / plan amount); a piece of size 0 joins
     the next one, at the end the one before.
     """
+    only_rate = tiers.only_rate(attained, attained + plan_minor)
+    if only_rate is not None:
+        return [Cut(size, plan_minor, ((plan_minor, only_rate),))]
     tier_parts = tiers.pieces(attained, attained + plan_minor)
-    if len(tier_parts) == 1:
-        return [Cut(size, plan_minor, (tier_parts[0],))]
     cuts: list[Cut] = []
     so_far = done = 0
     for part_minor, rate_ppm in tier_parts:

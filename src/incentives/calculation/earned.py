@@ -68,7 +68,7 @@ def earned(
         done += 1
         if progress:
             progress(done, of)
-    found.lines += calculation.shared(shared)
+    found.lines += merged(shared)
     if with_metrics:
         found.metrics += calculation.metrics.quarters()
     found.findings += calculation.findings()
@@ -82,7 +82,7 @@ class Calculation:
         self.book = book
         self.metrics = Metrics(book)
         self.bonuses = Bonuses(book, self.metrics)
-        self._curves: dict[tuple[str, dt.date, str], Curve] = {}
+        self._curves: dict[tuple[str, dt.date, str], Curve | None] = {}
 
     def payee_lines(self, payee_id: str) -> list[Line]:
         """Everything one payee should have from the plans assigned to them."""
@@ -128,22 +128,9 @@ class Calculation:
             follower = Follower(self.book, plan, name, payee_id)
             lines = follower.follow(self._stream(plan, name, payee_id))
             self.book.findings.update(follower.findings)
-        return self._capped(lines, plan, name, payee_id)
-
-    def _capped(self, lines: list[Line], plan: Plan, name: str, payee_id: str) -> list[Line]:
-        starts = self.book.company.fiscal_year_starts
-        return [*lines, *cap_lines(lines, plan, name, payee_id, self.book.as_of, starts)]
-
-    def shared(self, lines: Sequence[Line]) -> list[Line]:
-        """The lines of all teams: one per key, capped per payee."""
-        by_component: dict[tuple[str, str, str], list[Line]] = {}
-        for line in sorted(merged(lines), key=lambda line: line.earned_on):
-            by_component.setdefault((line.plan, line.component, line.payee_id), []).append(line)
-        return [
-            line
-            for (plan, name, payee_id), of_payee in by_component.items()
-            for line in self._capped(of_payee, self.book.plans[plan], name, payee_id)
-        ]
+            starts = self.book.company.fiscal_year_starts
+            lines += cap_lines(tuple(lines), plan, name, payee_id, self.book.as_of, starts)
+        return lines
 
     # The stream of credited movements ----------------------------------------------------------------
 
@@ -182,13 +169,14 @@ class Calculation:
         if not self.book.is_on_plan(plan, day, payee_id):
             return []
         version = plan.version_on(day)
-        component = (version or plan.versions[0]).component(name)
-        if not isinstance(component, Commission):
+        curve = self._curve(plan, version or plan.versions[0], name)
+        if curve is None:
             return []
-        curve = self._curve(plan, version, component) if version else None
-        holding = Holding(invoice, Curves(curve), self.book.subject(invoice))
-        rule = position_rule(component)
-        credited = self._credited(component, payee_id, people, invoice, rule, component.roles)
+        component = curve.component
+        credited = self._credited(component, payee_id, people, invoice, curve.rule, component.roles)
+        if not credited:
+            return []
+        holding = Holding(invoice, Curves(curve if version else None), self.book.subject(invoice))
         return [(each.movement.key, holding, each) for each in credited]
 
     def _by_event(
@@ -208,8 +196,7 @@ class Calculation:
         by_day: list[tuple[dt.date, Curve | None]] = []
         suspend_after_days: list[tuple[dt.date | None, int | None]] = [(None, None)]
         for version in plan.versions:
-            found = version.component(name)
-            curve = self._curve(plan, version, found) if isinstance(found, Commission) else None
+            curve = self._curve(plan, version, name)
             by_day.append((version.effective_from, curve))
             days = curve.component.suspend_after_days if curve else None
             suspend_after_days.append((version.effective_from, days))
@@ -251,10 +238,9 @@ class Calculation:
         roles: tuple[str, ...],
     ) -> list[Credited]:
         mine = people if component.credits == "team" else {payee_id}
-        credits, sizes = self.book.credited_sizes(invoice, rule, roles)
+        credits, movements, sizes = self.book.credited(invoice, rule, roles)
         if not any(credit.payee_id in mine for credit in credits):
             return []
-        movements = self.book.movements(invoice, rule)
         if component.credits == "team":
 
             def reports(member_id: str, day: dt.date) -> bool:
@@ -263,10 +249,12 @@ class Calculation:
             return team(people, reports, movements, credits, sizes)
         return own(payee_id, movements, credits, sizes)
 
-    def _curve(self, plan: Plan, version: Version, component: Commission) -> Curve:
-        key = (plan.plan, version.effective_from, component.name)
+    def _curve(self, plan: Plan, version: Version, name: str) -> Curve | None:
+        """A version's commission of that name, ready to be asked; ``None`` where the version has none."""
+        key = (plan.plan, version.effective_from, name)
         if key not in self._curves:
-            self._curves[key] = Curve(version.effective_from, component, version.reference)
+            found = version.component(name)
+            self._curves[key] = Curve(version.effective_from, found) if isinstance(found, Commission) else None
         return self._curves[key]
 
     # Findings ----------------------------------------------------------------------------------------
@@ -289,11 +277,11 @@ class Calculation:
             day = rule_day(plan, invoice)
             if day is not None and book.is_on_plan(plan, day, payee_id):
                 return
-        _, sizes = book.credited_sizes(invoice, _CASH, ())
+        _, movements, sizes = book.credited(invoice, _CASH, ())
         for credit, column in zip(invoice.credits, sizes, strict=True):
             if credit.payee_id != payee_id:
                 continue
-            for movement, amount in zip(book.movements(invoice, _CASH), column, strict=True):
+            for movement, amount in zip(movements, column, strict=True):
                 if amount <= 0 or any(book.is_on_plan(plan, movement.on, payee_id) for plan in per_event):
                     continue
                 event_id = movement.event.event_id if per_event and movement.event else ""

@@ -17,8 +17,8 @@ from incentives.money import PPM, rounded, rounded_exact
 WindowKey = tuple[str, str | dt.date | None]
 """The kind of window and what tells it apart: an invoice, a first day, nothing (``ever``)."""
 
-Worth = list[tuple[dt.date, int, int]]
-"""Of a ``whole_amount`` window, by version: rate (ppm) and exact worth at the attainment reached."""
+Worth = dict[tuple[dt.date, int], tuple[int, int]]
+"""Of a ``whole_amount`` window, by version and rate points: rate (ppm, points included) and exact worth."""
 
 
 @dataclass(slots=True)
@@ -46,19 +46,24 @@ class Window:
     total: Total = field(default_factory=Total)
     weights: dict[tuple[dt.date, int], int] = field(default_factory=dict)
     """Σ m x movement at 10^-12, by version and rate points."""
-    segments: list[Segment[Terms]] = field(default_factory=list)
+    money: dict[int, tuple[Segment[Terms], int]] = field(default_factory=dict)
+    """What each segment has in that sum, by identity: what was kept for good stays in it."""
 
-    def weigh(self, curve: Curve, factors: Factors, weight: int) -> None:
+    def weigh(self, segment: Segment[Terms], weight: int) -> None:
         """Put money into the sum, or take it out."""
+        curve, factors = segment.earned.curve, segment.earned.factors
+        assert curve is not None
         key = (curve.version_from, factors.add_ppm)
         self.weights[key] = self.weights.get(key, 0) + weight
+        _, in_sum = self.money.get(id(segment), (segment, 0))
+        self.money[id(segment)] = (segment, in_sum + weight)
 
     def worth(self) -> Worth:
-        """T, version by version, at the attainment reached."""
-        found = []
+        """T, part by part, at the attainment reached."""
+        found = {}
         for (version_from, add_ppm), weight in self.weights.items():
             rate_ppm = self.tiers[version_from].rate_at(self.attained) + add_ppm
-            found.append((version_from, rate_ppm, rounded(rate_ppm * weight, PPM)))
+            found[version_from, add_ppm] = (rate_ppm, rounded(rate_ppm * weight, PPM))
         return found
 
 

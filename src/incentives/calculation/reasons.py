@@ -15,7 +15,7 @@ from incentives.money import EXACT
 
 if TYPE_CHECKING:
     from incentives.calculation.curve import Cut
-    from incentives.calculation.holdings import Terms
+    from incentives.calculation.holdings import Terms, Worth
     from incentives.calculation.lines import Line
     from incentives.calculation.position import Movement
     from incentives.facts import Invoice
@@ -41,8 +41,8 @@ class StepTaken:
     window: str | dt.date | None
     attained_before: int
     attained_after: int
-    worth_before: Sequence[tuple[dt.date, int, int]]
-    worth_after: Sequence[tuple[dt.date, int, int]]
+    worth_before: Worth
+    worth_after: Worth
 
 
 @dataclass(slots=True)
@@ -94,8 +94,8 @@ class CommissionWhy:
 
     def _totals(self) -> tuple[int, int]:
         """The exact running totals that the line is the rounded difference of."""
-        before = sum(worth for window in self.windows or () for _, _, worth in window.worth_before)
-        after = sum(worth for window in self.windows or () for _, _, worth in window.worth_after)
+        before = sum(worth for window in self.windows or () for _, worth in window.worth_before.values())
+        after = sum(worth for window in self.windows or () for _, worth in window.worth_after.values())
         return self.before_exact + before, self.after_exact + after
 
     def _rule_day(self) -> dt.date:
@@ -182,9 +182,8 @@ class CommissionWhy:
 
     def _whole_amount(self) -> Iterator[Step]:
         for window in self.windows or ():
-            before = {version: (rate, worth) for version, rate, worth in window.worth_before}
-            for version, rate_ppm, worth in window.worth_after:
-                rate_before, worth_before = before.get(version, (0, 0))
+            for key, (rate_ppm, worth) in window.worth_after.items():
+                rate_before, worth_before = window.worth_before.get(key, (0, 0))
                 yield Step(
                     "whole_amount",
                     {

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from incentives.calculation.book import Book, rule_day
+from incentives.calculation.cash import CashPile
 from incentives.calculation.credits import listed, own, per_credit
 from incentives.calculation.explanation import Step
-from incentives.calculation.lines import Line
+from incentives.calculation.lines import Finding, Line
 from incentives.calculation.position import Movement
-from incentives.calculation.timeline import INVOICES, Moment, OrderKey, Timeline
-from incentives.facts import Invoice, covers
+from incentives.calculation.timeline import INVOICES, OrderKey
+from incentives.facts import Event, Invoice, covers
 from incentives.money import EXACT
 from incentives.rules.plan import Plan, Version
 from incentives.rules.spiff import NEW_CUSTOMER_DAYS, Spiff
@@ -86,11 +87,11 @@ def _lines(book: Book, plan: Plan, component: str, payee_id: str) -> Iterator[tu
         spiff = version.component(component) if version else None
         if version is None or not isinstance(spiff, Spiff) or not book.is_on_plan(plan, day, payee_id):
             continue
-        if not _eligible(book, plan, spiff, invoice):
-            continue
-        movements = list(_movements(book.timeline(invoice), spiff, book.as_of))
         credits = listed(invoice.credits, spiff.roles)
         if not any(credit.payee_id == payee_id for credit in credits):
+            continue
+        movements = list(_movements(book, invoice, spiff)) if _eligible(book, spiff, invoice) else []
+        if not movements or not _reaches_minimum(book, plan, spiff, invoice, payee_id):
             continue
         payable_on = dt.date.min
         for credited in own(payee_id, movements, credits, per_credit(movements, credits)):
@@ -119,47 +120,84 @@ def _lines(book: Book, plan: Plan, component: str, payee_id: str) -> Iterator[tu
             )
 
 
-def _eligible(book: Book, plan: Plan, spiff: Spiff, invoice: Invoice) -> bool:
-    """The conditions that no event can change."""
-    lines = [line for line in invoice.lines if line.commissionable]
+def _eligible(book: Book, spiff: Spiff, invoice: Invoice) -> bool:
+    """Issued in time, a new customer, a line of the right category: what no event can change."""
     if not covers(invoice.issued_on, spiff.from_, spiff.to):
         return False
     if spiff.new_customer and book.customer_age_days(invoice) > NEW_CUSTOMER_DAYS:
         return False
-    if spiff.categories and not any(line.category in spiff.categories for line in lines):
-        return False
+    if not spiff.categories:
+        return True
+    return any(line.commissionable and line.category in spiff.categories for line in invoice.lines)
+
+
+def _reaches_minimum(book: Book, plan: Plan, spiff: Spiff, invoice: Invoice, payee_id: str) -> bool:
+    """Net of all commissionable lines, in plan currency at the rate on issued_on."""
     if spiff.minimum_minor is None:
         return True
-    net = sum(line.net_minor for line in lines)
+    net = sum(line.net_minor for line in invoice.lines if line.commissionable)
     net_minor = book.converted(net, invoice.currency, plan.currency, invoice.issued_on)
-    return net_minor is not None and net_minor >= spiff.minimum_minor
+    if net_minor is None:
+        message = f"There is no rate from {invoice.currency} on {invoice.issued_on} to compare with the minimum."
+        book.findings.add(Finding("missing_fx_rate", invoice.invoice_id, payee_id, "", message))
+        return False
+    return net_minor >= spiff.minimum_minor
 
 
-def _movements(timeline: Timeline, spiff: Spiff, as_of: dt.date) -> Iterator[Movement]:
-    """The position of ``amount`` or 0: while paid in full in time, or, nothing asked of payment, while owed."""
-    invoice = timeline.invoice
-    within_days = spiff.paid_in_full_within_days
-    happenings: list[tuple[OrderKey, Moment | None]] = [(moment.key, moment) for moment in timeline.moments]
-    if within_days is None and invoice.issued_on <= as_of:
-        happenings.append(((invoice.issued_on, INVOICES, 0, invoice.invoice_id, ""), None))
-        happenings.sort(key=lambda happening: happening[0])
-    collectible = timeline.collectible_at_first
-    started = False
-    full_since: dt.date | None = None
+def _movements(book: Book, invoice: Invoice, spiff: Spiff) -> Iterator[Movement]:
+    """The position of ``amount`` or 0, event by event."""
+    if spiff.paid_in_full_within_days is None:
+        happenings = _while_owed(book, invoice)
+    else:
+        last_day = invoice.issued_on + dt.timedelta(days=spiff.paid_in_full_within_days)
+        happenings = _while_full_since(book, invoice, last_day)
     before = 0
-    for key, moment in happenings:
-        if moment is None:
-            started = True
-        else:
-            collectible = moment.collectible
-            full = moment.collected >= moment.collectible > 0
-            full_since = (full_since or moment.event.occurred_on) if full else None
-        if within_days is None:
-            holds = started and collectible > 0
-        else:
-            holds = full_since is not None and (full_since - invoice.issued_on).days <= within_days
+    for key, event, cause, holds in happenings:
         after = spiff.amount_minor if holds else 0
         if after != before:
-            event, cause = (moment.event, moment.cause) if moment else (None, f"invoice:{invoice.invoice_id}")
-            yield Movement(key, key[0], cause, event, before, after, timeline.invoice.due_on)
+            yield Movement(key, key[0], cause, event, before, after, invoice.due_on)
             before = after
+
+
+Happening = tuple[OrderKey, Event | None, str, bool]
+"""Where it stands in the order, its event and cause, and whether the conditions hold after it."""
+
+
+def _while_owed(book: Book, invoice: Invoice) -> Iterator[Happening]:
+    """Nothing asked about payment: from issued_on, while collectible > 0."""
+    timeline = book.timeline(invoice)
+    issued: OrderKey = (invoice.issued_on, INVOICES, 0, invoice.invoice_id, "")
+    collectible, is_issued = timeline.collectible_at_first, False
+    for moment in timeline.moments:
+        if not is_issued and moment.key > issued:
+            is_issued = True
+            yield issued, None, f"invoice:{invoice.invoice_id}", collectible > 0
+        collectible = moment.collectible
+        yield moment.key, moment.event, moment.cause, is_issued and collectible > 0
+    if not is_issued and invoice.issued_on <= book.as_of:
+        yield issued, None, f"invoice:{invoice.invoice_id}", collectible > 0
+
+
+def _while_full_since(book: Book, invoice: Invoice, last_day: dt.date) -> Iterator[Happening]:
+    """Paid in full by a day, and without a break since.
+
+    Broken and paid again is paid later; but a chargeback won brings back the cash it took with its days.
+    """
+    pile: CashPile[None] = CashPile(book)
+    since = full_before = None
+    collected = 0
+    for moment in book.timeline(invoice).moments:
+        event = moment.event
+        for _ in pile.moved(event, moment.collected - collected):
+            pass
+        if pile.new:
+            pile.add(event, 0, None)
+        collected = moment.collected
+        if not collected >= moment.collectible > 0:
+            since = None
+        elif since is None:
+            since = event.occurred_on
+            if event.type == "chargeback_reversed" and full_before is not None:
+                since = max(full_before, pile.latest_day())
+        full_before = since or full_before
+        yield moment.key, event, moment.cause, since is not None and since <= last_day

@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 from marshmallow import validates_schema
 
+from incentives.calendar import Unit
 from incentives.documents import written
-from incentives.documents.cap import CapSchema, cap
 from incentives.documents.fields import (
     Amount,
     Days,
@@ -37,6 +37,7 @@ from incentives.money import PPM
 from incentives.rules.commission import (
     Attribute,
     Base,
+    Cap,
     Clawback,
     Commission,
     DayCount,
@@ -141,6 +142,14 @@ class ClawbackSchema(Document):
     attainment = Word("reduce", "keep")
 
 
+class CapSchema(Document):
+    """At most this much in a window."""
+
+    per = Word(*get_args(Unit), required=True)
+    amount_minor = Amount(data_key="amount", required=True, check=not_negative)
+    excess = Word("forfeit", "defer")
+
+
 class CommissionSchema(Document):
     """A commission along a curve."""
 
@@ -208,7 +217,7 @@ def commission(read: Mapping[str, Any]) -> Commission:
     if "clawback" in read:
         parts["clawback"] = Clawback(**read["clawback"])
     if "cap" in read:
-        parts["cap"] = cap(read["cap"])
+        parts["cap"] = Cap(**read["cap"])
     return Commission(**parts)
 
 

@@ -8,7 +8,6 @@ from typing import Any, get_args
 from marshmallow import validates_schema
 
 from incentives.documents import written
-from incentives.documents.cap import CapSchema, cap
 from incentives.documents.fields import (
     Amount,
     Days,
@@ -60,7 +59,6 @@ class SharedBonusSchema(Document):
     base = Word(*get_args(Base))
     categories = Texts()
     hold_days = Days()
-    cap = Table(CapSchema)
 
     @validates_schema(skip_on_field_errors=False)
     def _shares_make_one(self, data: Mapping[str, Any], **kwargs: Any) -> None:
@@ -80,6 +78,4 @@ def shared_bonus(read: Mapping[str, Any]) -> SharedBonus:
         parts["scale"] = scale(read["scale"])
     parts["gates"] = tuple(gate(each) for each in read.get("gates", ()))
     parts["categories"] = tuple(read.get("categories", ()))
-    if "cap" in read:
-        parts["cap"] = cap(read["cap"])
     return SharedBonus(**parts)

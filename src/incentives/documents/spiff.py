@@ -7,7 +7,6 @@ from typing import Any
 
 from marshmallow import validates_schema
 
-from incentives.documents.cap import CapSchema, cap
 from incentives.documents.fields import (
     Amount,
     Day,
@@ -54,7 +53,6 @@ class SpiffSchema(Document):
     amount_minor = Amount(data_key="amount", required=True, check=positive)
     when = Table(WhenSchema)
     between = Table(BetweenSchema)
-    cap = Table(CapSchema)
 
 
 def spiff(read: Mapping[str, Any]) -> Spiff:
@@ -64,6 +62,4 @@ def spiff(read: Mapping[str, Any]) -> Spiff:
     when["categories"] = tuple(when.get("categories", ()))
     between = parts.pop("between", {})
     parts["roles"] = tuple(read.get("roles", ()))
-    if "cap" in read:
-        parts["cap"] = cap(read["cap"])
     return Spiff(**parts, **when, **between)

@@ -9,7 +9,6 @@ from marshmallow import validates_schema
 
 from incentives.calendar import Unit
 from incentives.documents import written
-from incentives.documents.cap import CapSchema, cap
 from incentives.documents.fields import (
     Amount,
     Days,
@@ -84,7 +83,6 @@ class TargetBonusSchema(Document):
     curve = CurveField(required=True)
     gates = Rows(Table(GateSchema))
     hold_days = Days()
-    cap = Table(CapSchema)
 
 
 def target_bonus(read: Mapping[str, Any]) -> TargetBonus:
@@ -94,6 +92,4 @@ def target_bonus(read: Mapping[str, Any]) -> TargetBonus:
     parts["curve"] = Curve(read["curve"]["shape"], points)
     parts["roles"] = tuple(read.get("roles", ()))
     parts["gates"] = tuple(gate(each) for each in read.get("gates", ()))
-    if "cap" in read:
-        parts["cap"] = cap(read["cap"])
     return TargetBonus(**parts)

@@ -92,7 +92,7 @@ def amount(found: str, currency: str | None) -> int:
     """An amount in minor units. The usual spelling, with all decimals of its currency, takes the short way."""
     if currency is not None and found.isascii():
         whole, _, decimals = found.partition(".")
-        if whole.isdigit() and decimals.isdigit() and len(whole) < 13 and len(decimals) == EXPONENTS[currency]:
+        if whole.isdigit() and decimals.isdigit() and len(decimals) == EXPONENTS[currency] and len(found) < 17:
             return int(whole + decimals)
     return written.amount(found, currency)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from incentives.rules.cap import Cap
+from incentives.calendar import Unit
 
 Base = Literal["net", "margin"]
 EarnsOn = Literal["payment", "full_payment", "invoice", "contract"]
@@ -66,6 +66,15 @@ class Clawback:
     """Per cause; a cause not named is taken in full."""
     company_fault: Literal["keep", "take_back"] = "keep"
     attainment: Literal["reduce", "keep"] = "reduce"
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most this much of the component in a window; the excess is lost or moves to the next window."""
+
+    per: Unit
+    amount_minor: int
+    excess: Literal["forfeit", "defer"] = "forfeit"
 
 
 @dataclass(frozen=True, slots=True)

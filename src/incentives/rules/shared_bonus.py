@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from incentives.rules.cap import Cap
 from incentives.rules.commission import Base
 from incentives.rules.measures import Gate, Scale
 
@@ -34,5 +33,4 @@ class SharedBonus:
     base: Base = "net"
     categories: tuple[str, ...] = ()
     hold_days: int = 0
-    cap: Cap | None = None
     kind: Literal["shared_bonus"] = "shared_bonus"

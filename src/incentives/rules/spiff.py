@@ -6,8 +6,6 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
-from incentives.rules.cap import Cap
-
 NEW_CUSTOMER_DAYS = 365
 """An invoice is a new customer's when issued at most this long after the customer's first (section 10)."""
 
@@ -26,5 +24,4 @@ class Spiff:
     minimum_minor: int | None = None
     from_: dt.date | None = None
     to: dt.date | None = None
-    cap: Cap | None = None
     kind: Literal["spiff"] = "spiff"

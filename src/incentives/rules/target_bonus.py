@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from incentives.calendar import Unit
-from incentives.rules.cap import Cap
 from incentives.rules.measures import Gate
 
 
@@ -37,5 +36,4 @@ class TargetBonus:
     roles: tuple[str, ...] = ()
     gates: tuple[Gate, ...] = ()
     hold_days: int = 0
-    cap: Cap | None = None
     kind: Literal["target_bonus"] = "target_bonus"
