@@ -1,0 +1,1 @@
+"""The second model of the contract, and random histories to compare with it."""
