@@ -1,0 +1,1 @@
+"""Scenarios that a finance controller reads and could write: YAML files, and what runs them."""
