@@ -61,7 +61,7 @@ RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r", "\uff1d")
 
 
 class NoReason:
-    def step(self) -> Step:
+    def step(self, line: Line) -> Step:
         return Step("test")
 
 
@@ -112,9 +112,7 @@ LINES = [
 HALF_AND_HALF = [*LINES, line("commission", 700, payee_id="p2", currency="USD")]
 
 
-def written(
-    profile: str, out: Path, lines: list[Line] = LINES, payees: list[Payee] = PEOPLE
-) -> list[Control]:
+def written(profile: str, out: Path, lines: list[Line] = LINES, payees: list[Payee] = PEOPLE) -> list[Control]:
     return write_payroll(profile, MARCH, march(lines), kind_of, company(), payees, out)
 
 
@@ -486,6 +484,4 @@ def test_a_file_that_cannot_take_its_place_keeps_all_others_away(tmp_path: Path)
 
 
 def test_settings_that_profiles_need_are_those_that_company_toml_allows() -> None:
-    assert sorted({key for profile in PROFILES.values() for key in profile.settings}) == list(
-        PROFILE_SETTINGS
-    )
+    assert sorted({key for profile in PROFILES.values() for key in profile.settings}) == list(PROFILE_SETTINGS)

@@ -17,7 +17,7 @@ MARCH = period_of(dt.date(2026, 3, 1), "month", 1)
 
 
 class NoReason:
-    def step(self) -> Step:
+    def step(self, line: Line) -> Step:
         return Step("test")
 
 

@@ -29,7 +29,7 @@ WITH_DEDUCTION = {**CODES, "deduction": "DED"}
 
 
 class NoReason:
-    def step(self) -> Step:
+    def step(self, line: Line) -> Step:
         return Step("test")
 
 
@@ -38,9 +38,7 @@ def line(
 ) -> Line:
     """A line of a component that is named after its kind."""
     day = dt.date(2026, month, 10)
-    return Line(
-        payee_id, "ae", component_kind, kind, "e1", "", day, day, amount_minor, "EUR", day, NoReason()
-    )
+    return Line(payee_id, "ae", component_kind, kind, "e1", "", day, day, amount_minor, "EUR", day, NoReason())
 
 
 def kind_of(plan: str, component: str) -> str:
@@ -149,9 +147,7 @@ def test_every_kind_without_a_code_is_said_at_once() -> None:
 
 
 def test_a_kind_that_is_only_taken_back_needs_no_code() -> None:
-    assert split([line("spiff", -10, "clawback"), line("commission", 30)], {"commission": "COM"}) == {
-        "COM": 20
-    }
+    assert split([line("spiff", -10, "clawback"), line("commission", 30)], {"commission": "COM"}) == {"COM": 20}
 
 
 some_lines = st.lists(
