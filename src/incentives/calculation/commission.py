@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from incentives.calculation.book import Book
 from incentives.calculation.credits import Credited
 from incentives.calculation.curve import NO_MULTIPLIERS, Curve, Cut, cut_at_limits
-from incentives.calculation.holdings import Before, Holding, Taken, Terms, Window, WindowKey, before_of
+from incentives.calculation.holdings import Before, Holding, Lost, Taken, Terms, Window, WindowKey, before_of
 from incentives.calculation.lines import Finding, FindingKind, Line, LineKind
 from incentives.calculation.position import Movement
 from incentives.calculation.reasons import CommissionWhy, StepTaken, Undone
@@ -52,33 +52,33 @@ class Follower:
 
     def _up(self, holding: Holding, credited: Credited) -> None:
         movement, amount = credited.movement, credited.amount
-        if holding.taken or holding.suspended:
-            amount -= self._restore(holding, movement, amount)
+        if holding.lost is not None:
+            amount -= self._restore(holding, holding.lost, movement, amount)
         counted = min(amount, credited.amount - credited.uncredited)
         if counted:
             self._earn(holding, movement, counted)
         if amount > counted:
             self._add_nothing(holding, movement, amount - counted, uncredited=True)
 
-    def _may_come_back(self, holding: Holding, event: Event | None) -> Iterator[Taken]:
+    def _may_come_back(self, holding: Holding, lost: Lost, event: Event | None) -> Iterator[Taken]:
         """What an upward movement restores before it earns anew, in this order (section 8): for a chargeback
         won what it took, then suspended money, each newest segment first."""
         if event is None:
             return
         if event.type == "chargeback_reversed":
             ref = self.book.ref_named(event, event.reverses)
-            if ref in holding.taken:
-                yield from _newest_first(holding, holding.taken[ref])
+            if ref in lost.by_event:
+                yield from _newest_first(holding, lost.by_event[ref])
         if event.type in ("chargeback_reversed", "payment"):
-            yield from _newest_first(holding, holding.suspended)
+            yield from _newest_first(holding, lost.suspended)
 
-    def _restore(self, holding: Holding, movement: Movement, amount: int) -> int:
+    def _restore(self, holding: Holding, lost: Lost, movement: Movement, amount: int) -> int:
         """Put back exactly what was taken; returns how much money that was."""
         before_exact, left = holding.total.exact, amount
         undone: list[Undone] = []
         windows: dict[int, Before] = {}
         payable_on = movement.on
-        for taken in self._may_come_back(holding, movement.event):
+        for taken in self._may_come_back(holding, lost, movement.event):
             if not left:
                 break
             part, weighed = taken.part, taken.weight
@@ -205,11 +205,11 @@ class Follower:
         before_exact = holding.total.exact
         event = movement.event
         ref = event.ref if event is not None else None
-        for cut in cuts:
+        for size, cut_minor, rates in cuts:
             exact = 0
-            for part_minor, rate_ppm in cut.rates:
+            for part_minor, rate_ppm in rates:
                 exact += factors.m_ppm * (rate_ppm + factors.add_ppm) * part_minor
-            holding.pile.add(Segment(movement.on, ref, movement.cause, cut.size, cut.plan_minor, exact, terms))
+            holding.pile.add(Segment(movement.on, ref, movement.cause, size, cut_minor, exact, terms))
             holding.left += exact
             holding.total.exact += exact
         window.attained = attained + plan_minor
@@ -231,10 +231,10 @@ class Follower:
         before = before_of(window)
         cuts = cut_at_limits(window.tiers[curve.version_from], window.attained, amount, plan_minor)
         ref = movement.event.ref if movement.event is not None else None
-        for cut in cuts:
-            segment = Segment(movement.on, ref, movement.cause, cut.size, cut.plan_minor, 0, terms)
+        for size, cut_minor, _ in cuts:
+            segment = Segment(movement.on, ref, movement.cause, size, cut_minor, 0, terms)
             holding.pile.add(segment)
-            window.weigh(segment, PPM * terms.factors.m_ppm * cut.plan_minor)
+            window.weigh(segment, PPM * terms.factors.m_ppm * cut_minor)
         window.attained += plan_minor
         exact = holding.total.exact
         self._write(
@@ -290,10 +290,12 @@ class Follower:
         line = self._write(kind, holding, movement, payable_on, -amount, before_exact, undone, windows.values())
         for taken in losses:
             taken.payable_on, taken.line = payable_on, line
+        if holding.lost is None:
+            holding.lost = Lost()
         if suspends:
-            holding.suspended.extend(losses)
+            holding.lost.suspended.extend(losses)
         elif event is not None:
-            holding.taken.setdefault(event.ref, []).extend(losses)
+            holding.lost.by_event.setdefault(event.ref, []).extend(losses)
 
     @staticmethod
     def _remember(windows: dict[int, Before], part: Part[Terms]) -> None:
@@ -365,7 +367,8 @@ class Follower:
         attained: int = 0,
     ) -> Line | None:
         """Book the totals that moved and write the difference as a line; nothing where it is 0."""
-        amount_minor = holding.total.book()
+        total = holding.total
+        amount_minor = total.book()
         steps: list[StepTaken] | None = None
         for before in windows:
             window = before.window
@@ -377,9 +380,10 @@ class Follower:
                 steps.append(StepTaken(window.key[1], before.attained, window.attained, before.worth, worth))
         if not amount_minor:
             return None
-        version_from, _ = holding.curves.on(movement.on)
+        curve = terms.curve if terms is not None else None
+        version_from = curve.version_from if curve is not None else holding.curves.on(movement.on)[0]
         assert version_from is not None, "money that earned had a version"
-        exact = holding.total.exact
+        exact = total.exact
         why = CommissionWhy(
             holding.invoice, movement, moved, self.plan, before_exact, exact, parts, steps, terms, attained
         )

@@ -63,7 +63,7 @@ class Tiers:
 
     def tier_at(self, attained: int) -> int:
         """The tier that an attainment has reached; below 0 the first."""
-        return max(0, bisect_right(self.limits, attained) - 1)
+        return bisect_right(self.limits, attained, 1) - 1
 
     def rate_at(self, attained: int) -> int:
         """The rate of the tier that an attainment has reached, ppm."""
@@ -80,13 +80,6 @@ class Tiers:
             upper = self.limits[at + 1] if at + 1 < len(self.limits) else attained
             worth += (min(attained, upper) - lower) * self.rates_ppm[at]
         return worth
-
-    def only_rate(self, before: int, after: int) -> int | None:
-        """The rate of the tier that holds the whole way; ``None`` where the way crosses a limit."""
-        at = self.tier_at(before)
-        if at + 1 < len(self.limits) and self.limits[at + 1] < after:
-            return None
-        return self.rates_ppm[at]
 
     def pieces(self, before: int, after: int) -> list[tuple[int, int]]:
         """The upward way from one attainment to another, cut at the limits: (part, rate), lowest tier first."""
@@ -229,8 +222,9 @@ class Curves:
 
     def on(self, day: dt.date) -> tuple[dt.date | None, Curve | None]:
         """The version in force on the rule date of an event of that day (``None``: none yet), and its curve."""
-        if self._always is not None:
-            return self._always.version_from, self._always
+        always = self._always
+        if always is not None:
+            return always.version_from, always
         found: tuple[dt.date | None, Curve | None] = (None, None)
         for version_from, curve in self._by_day:
             if version_from > day:
@@ -239,14 +233,9 @@ class Curves:
         return found
 
 
-@dataclass(slots=True)
-class Cut:
-    """A piece of a movement inside one tier; several rates where a piece without size joined it."""
-
-    size: int
-    plan_minor: int
-    rates: tuple[tuple[int, int], ...]
-    """(part in plan currency, rate in ppm)."""
+Cut = tuple[int, int, tuple[tuple[int, int], ...]]
+"""A piece of a movement inside one tier: its size, its plan amount, and the rates with the part of the plan
+amount at each: more than one where a piece without size joined it. Plain, because there are millions."""
 
 
 def cut_at_limits(tiers: Tiers, attained: int, size: int, plan_minor: int) -> list[Cut]:
@@ -255,23 +244,23 @@ def cut_at_limits(tiers: Tiers, attained: int, size: int, plan_minor: int) -> li
     A converted movement is cut at R(movement x plan amount so far / plan amount); a piece of size 0 joins
     the next one, at the end the one before.
     """
-    only_rate = tiers.only_rate(attained, attained + plan_minor)
-    if only_rate is not None:
-        return [Cut(size, plan_minor, ((plan_minor, only_rate),))]
+    at = tiers.tier_at(attained)
+    if at == len(tiers.limits) - 1 or tiers.limits[at + 1] >= attained + plan_minor:
+        return [(size, plan_minor, ((plan_minor, tiers.rates_ppm[at]),))]
     tier_parts = tiers.pieces(attained, attained + plan_minor)
     cuts: list[Cut] = []
     so_far = done = 0
     for part_minor, rate_ppm in tier_parts:
         so_far += part_minor
         upto = size if so_far == plan_minor else rounded(size * so_far, plan_minor)
-        cut = Cut(upto - done, part_minor, ((part_minor, rate_ppm),))
+        cut: Cut = (upto - done, part_minor, ((part_minor, rate_ppm),))
         done = upto
-        cuts.append(_joined(cuts.pop(), cut) if cuts and not cuts[-1].size else cut)
-    if len(cuts) > 1 and not cuts[-1].size:
+        cuts.append(_joined(cuts.pop(), cut) if cuts and not cuts[-1][0] else cut)
+    if len(cuts) > 1 and not cuts[-1][0]:
         last = cuts.pop()
         cuts.append(_joined(cuts.pop(), last))
     return cuts
 
 
 def _joined(one: Cut, other: Cut) -> Cut:
-    return Cut(one.size + other.size, one.plan_minor + other.plan_minor, one.rates + other.rates)
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2]

@@ -82,7 +82,8 @@ class Calculation:
         self.book = book
         self.metrics = Metrics(book)
         self.bonuses = Bonuses(book, self.metrics)
-        self._curves: dict[tuple[str, dt.date, str], Curve | None] = {}
+        self._curves: dict[tuple[str, str, dt.date], Curve | None] = {}
+        self._rules: dict[tuple[str, str, dt.date], tuple[bool, Curve | None]] = {}
 
     def payee_lines(self, payee_id: str) -> list[Line]:
         """Everything one payee should have from the plans assigned to them."""
@@ -166,17 +167,14 @@ class Calculation:
         """The invoice's own date picks one version for all of its money (section 6)."""
         day = rule_day(plan, invoice)
         assert day is not None
-        if not self.book.is_on_plan(plan, day, payee_id):
-            return []
-        version = plan.version_on(day)
-        curve = self._curve(plan, version or plan.versions[0], name)
-        if curve is None:
+        in_force, curve = self._in_force(plan, name, day)
+        if curve is None or not self.book.is_on_plan(plan, day, payee_id):
             return []
         component = curve.component
         credited = self._credited(component, payee_id, people, invoice, curve.rule, component.roles)
         if not credited:
             return []
-        holding = Holding(invoice, Curves(curve if version else None), self.book.subject(invoice))
+        holding = Holding(invoice, Curves(curve if in_force else None), self.book.subject(invoice))
         return [(each.movement.key, holding, each) for each in credited]
 
     def _by_event(
@@ -249,9 +247,19 @@ class Calculation:
             return team(people, reports, movements, credits, sizes)
         return own(payee_id, movements, credits, sizes)
 
+    def _in_force(self, plan: Plan, name: str, day: dt.date) -> tuple[bool, Curve | None]:
+        """Whether a version is in force on a rule date, and its curve; before the first version, the first's."""
+        key = (plan.plan, name, day)
+        found = self._rules.get(key)
+        if found is None:
+            version = plan.version_on(day)
+            curve = self._curve(plan, version or plan.versions[0], name)
+            found = self._rules[key] = (version is not None, curve)
+        return found
+
     def _curve(self, plan: Plan, version: Version, name: str) -> Curve | None:
         """A version's commission of that name, ready to be asked; ``None`` where the version has none."""
-        key = (plan.plan, version.effective_from, name)
+        key = (plan.plan, name, version.effective_from)
         if key not in self._curves:
             found = version.component(name)
             self._curves[key] = Curve(version.effective_from, found) if isinstance(found, Commission) else None

@@ -98,8 +98,16 @@ class Taken:
 
 
 @dataclass(slots=True)
+class Lost:
+    """What was taken and may come back: by the event that took it, and by the suspension."""
+
+    by_event: dict[EventRef, list[Taken]] = field(default_factory=dict)
+    suspended: list[Taken] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Holding:
-    """One payee's money on one invoice: the pile, the running total, and what was taken and may come back."""
+    """One payee's money on one invoice: the pile, the running total, and what was lost and may come back."""
 
     invoice: Invoice
     curves: Curves
@@ -108,8 +116,8 @@ class Holding:
     total: Total = field(default_factory=Total)
     left: int = 0
     """Commission in the segments, exact."""
-    taken: dict[EventRef, list[Taken]] = field(default_factory=dict)
-    suspended: list[Taken] = field(default_factory=list)
+    lost: Lost | None = None
+    """``None`` as long as nothing was taken."""
 
 
 @dataclass(slots=True)

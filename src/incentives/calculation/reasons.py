@@ -123,7 +123,7 @@ class CommissionWhy:
         if self.terms is None:
             return
         window = self.terms.window
-        into = sum(part.plan_minor for part in self.parts if not isinstance(part, Undone))
+        into = sum(part[1] for part in self.parts if not isinstance(part, Undone))
         if currency != self.plan.currency:
             yield Step("converted", {"into_minor": into, "currency": self.plan.currency})
         yield Step(
@@ -166,7 +166,7 @@ class CommissionWhy:
                 yield Step("given_back" if sign > 0 else "taken", values, sign * part.exact)
             elif not self.windows:
                 assert self.terms is not None
-                for part_minor, rate_ppm in part.rates:
+                for part_minor, rate_ppm in part[2]:
                     m_ppm, add_ppm = self.terms.factors.m_ppm, self.terms.factors.add_ppm
                     yield Step(
                         "piece",
