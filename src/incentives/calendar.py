@@ -1,6 +1,6 @@
 """Months, fiscal quarters and fiscal years: the only user of pendulum.
 
-Days are dates in the company's time zone (calculation.md section 2); periods include both ends.
+Days are dates in the company's time zone (docs/rules.md section 2); periods include both ends.
 """
 
 from __future__ import annotations

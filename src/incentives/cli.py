@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
+import gc
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -24,7 +25,6 @@ from incentives.calculation.waiting import waiting
 from incentives.calendar import Period, month_name, period_of
 from incentives.documents.plans import read_plan
 from incentives.engines.inprocess import calculate as run
-from incentives.engines.inprocess import collector_paused
 from incentives.errors import Problem, Rejected
 from incentives.facts import Facts
 from incentives.feeds.folder import Reading, read_folder
@@ -32,8 +32,8 @@ from incentives.ledger.pay import Payout, PayoutWhy, payouts
 from incentives.money import major
 from incentives.papers import summary
 from incentives.papers.payroll import PROFILES, write_payroll
-from incentives.papers.tables import write_tables
-from incentives.papers.words import amount, as_json, told
+from incentives.papers.tables import write_comparison, write_tables
+from incentives.papers.words import amount, as_json, day_name, told
 from incentives.rules.plan import Plan
 
 DATASET = click.argument("dataset", type=click.Path(path_type=Path))
@@ -79,6 +79,7 @@ def main() -> None:
       incentives demo --out demo_output
       incentives check DATASET
     """
+    gc.disable()  # a command is one batch that ends with its process; see engines
 
 
 @main.command()
@@ -87,19 +88,18 @@ def main() -> None:
 @OUT
 @GOOD_ROWS
 def calculate(dataset: Path, as_of: dt.date, out: Path, accept_good_rows: bool) -> None:
-    """Calculate everything and write ledger, payouts, metrics and exceptions.
+    """Write ledger, payouts, metrics and exceptions.
 
     \b
     Example:
       incentives calculate sample_data --as-of 2026-06-30 --out result
     """
-    with collector_paused():
-        facts, plans = _applied(dataset, accept_good_rows)
-        earned, paid = _calculated(facts, plans, as_of)
-        _write(out, earned, paid)
+    facts, plans = _applied(dataset, accept_good_rows)
+    earned, paid = _calculated(facts, plans, as_of)
+    _write(out, earned, paid)
     click.echo(
-        f"{len(earned.lines):,} lines, {len(paid):,} payouts, {len(earned.metrics):,} metric values and "
-        f"{len(earned.findings):,} exceptions are in {out}."
+        f"In {out}: ledger.csv {len(earned.lines):,}, payouts.csv {len(paid):,}, metrics.csv "
+        f"{len(earned.metrics):,}, exceptions.csv {len(earned.findings):,} rows."
     )
 
 
@@ -109,15 +109,28 @@ def calculate(dataset: Path, as_of: dt.date, out: Path, accept_good_rows: bool) 
 @AS_OF
 @click.option("--cause", help="Only lines of this cause: an event id, period:2026-01-01, payout:2026-03, …")
 @click.option("--component", help="Only lines of this component.")
+@click.option("--invoice", help="Only lines of this invoice.")
+@click.option("--month", type=Day("YYYY-MM"), help="Only lines earned in this month, and its payout.")
 @click.option("--json", "as_object", is_flag=True, help="The same as one JSON object.")
 def explain(
-    dataset: Path, payee: str, as_of: dt.date, cause: str | None, component: str | None, as_object: bool
+    dataset: Path,
+    payee: str,
+    as_of: dt.date,
+    cause: str | None,
+    component: str | None,
+    invoice: str | None,
+    month: dt.date | None,
+    as_object: bool,
 ) -> None:
-    """Say why a payee has what they have, line by line, down to the payment.
+    """Say why a payee has what they have.
+
+    Line by line, down to the payment: what counted, whose share, which tier and factor, how it was rounded,
+    and which paragraph of the plan letter says so.
 
     \b
     Examples:
       incentives explain sample_data --as-of 2026-06-30 P01
+      incentives explain sample_data --as-of 2026-06-30 P02 --invoice INV-26-006
       incentives explain sample_data --as-of 2026-06-30 P01 --cause payout:2026-06
     """
     facts, plans = _applied(dataset)
@@ -125,28 +138,32 @@ def explain(
     earned, paid = _calculated(facts, plans, as_of)
     lines = [
         line
-        for line in summary.lines_of(line for line in earned.lines if line.payee_id == payee)
-        if cause in (None, line.cause) and component in (None, line.component)
+        for line in summary.lines_of(earned.lines)
+        if line.payee_id == payee
+        and cause in (None, line.cause)
+        and component in (None, line.component)
+        and invoice in (None, line.invoice_id)
+        and month in (None, line.earned_on.replace(day=1))
     ]
     months = [
         each
         for each in paid
-        if each.payee_id == payee and component is None and cause in (None, _payout_cause(each))
+        if each.payee_id == payee
+        and component is None
+        and invoice is None
+        and cause in (None, _payout_cause(each))
+        and month in (None, each.month)
     ]
     if not lines and not months:
-        raise click.ClickException(
-            f"{payee} has no such line by {as_of}. Leave out --cause and --component to see all of them."
-        )
+        raise click.ClickException(f"{payee} has no such line by {as_of}. Ask for less to see all of them.")
     story = summary.Story(facts, earned, paid, ())
-    trees = [(_line_object(line), line.explained()) for line in lines] + [
-        ({"cause": _payout_cause(each), "kind": "payout"}, PayoutWhy(each, facts.company.recovery_cap_ppm).step())
-        for each in months
-    ]
+    cap_ppm = facts.company.recovery_cap_ppm
+    trees = [(_line_object(line), line.explained()) for line in lines]
+    trees += [(_payout_object(each), PayoutWhy(each, cap_ppm).step()) for each in months]
     if as_object:
         reasons = [{"line": line, "because": as_json(step, story.customer)} for line, step in trees]
-        click.echo(
-            json.dumps({"payee_id": payee, "as_of": str(as_of), "reasons": reasons}, indent=2, ensure_ascii=False)
-        )
+        said = {"payee_id": payee, "as_of": str(as_of), "reasons": reasons}
+        click.echo(json.dumps(said, indent=2, ensure_ascii=False))
         return
     for line, step in trees:
         click.echo("\n".join([*told(step, story.customer), f"  {line['kind']}, cause {line['cause']}", ""]))
@@ -155,9 +172,10 @@ def explain(
 @main.command()
 @DATASET
 def check(dataset: Path) -> None:
-    """Read everything, apply nothing, list every mistake with its place and how to mend it.
+    """List every mistake in a folder or plan.
 
-    DATASET is a dataset folder, or one plan document. The plan letter's examples are run.
+    Reads everything and applies nothing; each mistake comes with its place and how to mend it. DATASET is a
+    dataset folder, or one plan document. The plan letter's examples are run.
 
     \b
     Examples:
@@ -168,10 +186,13 @@ def check(dataset: Path) -> None:
         problems = _plan_problems(dataset)
     else:
         reading = _read(dataset, accept_good_rows=False)
-        _say_counts(reading)
+        if reading.counts:
+            _say_counts(reading)
         problems = [*reading.problems, *_example_problems(reading.plans)]
     if problems:
-        _refuse(problems)
+        _list(problems)
+        click.echo(f"{_mistakes(problems)} to mend.", err=True)
+        sys.exit(1)
     click.echo("Nothing is wrong.")
 
 
@@ -181,7 +202,9 @@ def check(dataset: Path) -> None:
 @click.option("--profile", type=click.Choice(sorted(PROFILES)), default="generic", show_default=True)
 @OUT
 def payroll(dataset: Path, month: dt.date, profile: str, out: Path) -> None:
-    """Write the payroll file of a month, with its control file: the same bytes every time.
+    """Write a month's payroll file with its control file.
+
+    The same month gives the same bytes every time.
 
     \b
     Example:
@@ -197,7 +220,7 @@ def payroll(dataset: Path, month: dt.date, profile: str, out: Path) -> None:
 @AS_OF
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the table to a CSV file.")
 def compare(dataset: Path, as_of: dt.date, out: Path | None) -> None:
-    """Show what paying on signature would have paid, beside what cash pays.
+    """Compare paying on signature with paying on cash.
 
     \b
     Example:
@@ -216,13 +239,7 @@ def compare(dataset: Path, as_of: dt.date, out: Path | None) -> None:
     for line in summary.comparison(rows, summary.Story(facts, earned, paid, ())):
         click.echo(line)
     if out is not None:
-        with out.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("month", "payee_id", "currency", "signature", "cash", "never_came"))
-            for each in rows:
-                amounts = (each.signature_minor, each.cash_minor, each.never_came_minor)
-                cells = (major(value, each.currency) for value in amounts)
-                writer.writerow((month_name(each.month), each.payee_id, each.currency, *cells))
+        _on_disk(out, lambda: write_comparison(out, rows))
 
 
 @main.command()
@@ -230,7 +247,9 @@ def compare(dataset: Path, as_of: dt.date, out: Path | None) -> None:
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("demo_output"), show_default=True
 )
 def demo(out: Path) -> None:
-    """Calculate the sample company, tell its story, and write all its files.
+    """Tell the story of the sample company.
+
+    Calculates it, says who earned what and why, and writes all its files.
 
     \b
     Example:
@@ -244,13 +263,16 @@ def demo(out: Path) -> None:
     story = summary.Story(facts, earned, paid, open_invoices)
     month = [each for each in paid if each.month == as_of.replace(day=1)]
     chapters: list[tuple[str, Iterable[str]]] = [
-        ("Who earned what", summary.who_earned_what(story)),
+        (
+            f"Who earned what, since {day_name(min(each.earned_on for each in earned.lines))}",
+            summary.who_earned_what(story),
+        ),
         ("What was taken back, what came back, and why", summary.taken_back(story)),
         ("What waits on cash", summary.waits_on_cash(story)),
         ("What sales and credit share", summary.shared_bonus(earned.pools, story)),
-        (f"What {month_name(as_of)} pays", summary.payout_of(month, story)),
+        (f"What {as_of:%B %Y} pays", summary.payout_of(month, story)),
     ]
-    click.secho(f"{facts.company.name}, as of {as_of}", bold=True)
+    click.secho(f"{facts.company.name}, as of {day_name(as_of)}", bold=True)
     for title, lines in chapters:
         click.secho(f"\n{title}", bold=True)
         for line in lines:
@@ -340,14 +362,21 @@ def _on_disk(out: Path, write: Callable[[], None]) -> None:
         raise click.ClickException(f"Cannot write to {out}: {error.strerror}. Choose another --out.") from None
 
 
-def _refuse(problems: Iterable[Problem]) -> None:
+def _refuse(problems: Iterable[Problem]) -> NoReturn:
     """End with every mistake; nothing was applied or written."""
-    found = sorted(problems)
-    for problem in found:
-        click.echo(str(problem), err=True)
-    mistakes = "1 mistake" if len(found) == 1 else f"{len(found):,} mistakes"
-    click.echo(f"{mistakes}; nothing was applied.", err=True)
+    found = list(problems)
+    _list(found)
+    click.echo(f"{_mistakes(found)}; nothing was applied.", err=True)
     sys.exit(1)
+
+
+def _list(problems: Iterable[Problem]) -> None:
+    for problem in sorted(problems):
+        click.echo(str(problem), err=True)
+
+
+def _mistakes(problems: Sequence[Problem]) -> str:
+    return "1 mistake" if len(problems) == 1 else f"{len(problems):,} mistakes"
 
 
 def _say_counts(reading: Reading) -> None:
@@ -388,10 +417,14 @@ def _example_problems(plans: Iterable[Plan]) -> list[Problem]:
 
 def _known(wanted: str, known: list[str], what: str, dataset: Path) -> None:
     if wanted not in known:
-        near = get_close_matches(wanted, known, 1, 0)
+        near = get_close_matches(wanted, known, 1)
         raise click.ClickException(
             f"There is no {what} {wanted} in {dataset}." + (f" Is it {near[0]}?" if near else "")
         )
+
+
+def _payout_object(payout: Payout) -> dict[str, str]:
+    return {"kind": "payout", "cause": _payout_cause(payout)}
 
 
 def _payout_cause(payout: Payout) -> str:

@@ -1,4 +1,4 @@
-"""What happened and who is who: frozen records, as calculation.md section 3 lists them.
+"""What happened and who is who: frozen records, as docs/rules.md section 3 lists them.
 
 Amounts are minor units of the currency they belong to, shares and rates are ppm, days are dates in the
 company's time zone. An absent text is ``""``, an absent day, amount or cost is ``None``; ranges of days

@@ -1,4 +1,4 @@
-"""Integers that are money, shares and rates (calculation.md section 2).
+"""Integers that are money, shares and rates (docs/rules.md section 2).
 
 Money is a count of the currency's minor unit; rates, shares and factors are millionths (ppm); exact totals
 are counted at 10^-12 of a minor unit, which is what ppm x ppm makes. No floats.

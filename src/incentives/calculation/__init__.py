@@ -1,1 +1,1 @@
-"""The numbers: pure functions from facts and plans to lines (calculation.md sections 3 to 10)."""
+"""The numbers: pure functions from facts and plans to lines (docs/rules.md sections 3 to 10)."""

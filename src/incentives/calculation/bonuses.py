@@ -1,4 +1,4 @@
-"""Bonuses that work per period: the shared pool and the target bonus (calculation.md section 9)."""
+"""Bonuses that work per period: the shared pool and the target bonus (docs/rules.md section 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who, which plan, which rate, on which day: the facts arranged for asking (calculation.md sections 3, 5, 6).
+"""Who, which plan, which rate, on which day: the facts arranged for asking (docs/rules.md sections 3, 5, 6).
 
 A book is made once per calculation. It settles which events count (duplicates once, conflicts not at all,
 nothing after ``as_of``) and answers every question that starts with "which … on this day".

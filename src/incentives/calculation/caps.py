@@ -1,4 +1,4 @@
-"""At most so much per window; the excess is lost or waits for the next one (calculation.md section 9)."""
+"""At most so much per window; the excess is lost or waits for the next one (docs/rules.md section 9)."""
 
 from __future__ import annotations
 

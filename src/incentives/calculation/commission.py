@@ -1,4 +1,4 @@
-"""Commission: credited movements become lines (calculation.md sections 5 to 8).
+"""Commission: credited movements become lines (docs/rules.md sections 5 to 8).
 
 One :class:`Follower` follows one payee under one component of one plan through all its invoices, in the one
 order of section 3. It moves the state that :mod:`holdings` describes, and writes a line wherever a rounded
@@ -20,7 +20,7 @@ from incentives.calculation.reasons import CommissionWhy, StepTaken, Undone
 from incentives.calculation.segments import Part, Pile, Segment, give_back
 from incentives.calendar import period_of
 from incentives.facts import Event
-from incentives.money import PPM, rounded
+from incentives.money import PPM, convert, rounded
 from incentives.rules.plan import Plan
 
 
@@ -127,7 +127,7 @@ class Follower:
         if nothing or curve is None:
             self._add_nothing(holding, movement, amount, nothing)
             return
-        factors, plan_minor = NO_MULTIPLIERS, amount
+        factors, plan_minor, rate_ppm = NO_MULTIPLIERS, amount, None
         component, currency = curve.component, holding.invoice.currency
         if component.multipliers:
             found = curve.factors(holding.subject, movement)
@@ -136,11 +136,11 @@ class Follower:
                 return
             factors = found
         if currency != self.plan.currency:
-            converted = self.book.converted(amount, currency, self.plan.currency, movement.on)
-            if converted is None:
+            rate_ppm = self.book.rate_ppm(currency, self.plan.currency, movement.on)
+            if rate_ppm is None:
                 self._add_nothing(holding, movement, amount, "missing_fx_rate")
                 return
-            plan_minor = converted
+            plan_minor = convert(amount, currency, self.plan.currency, rate_ppm)
         over = component.accumulates_over
         place = (curve, holding.invoice.invoice_id if over == "invoice" else movement.on)
         window = self._places.get(place) or self._window(curve, place[1])
@@ -151,6 +151,8 @@ class Follower:
         if component.hold_days:
             payable_on += dt.timedelta(days=component.hold_days)
         terms = Terms(curve, factors, window, payable_on)
+        if rate_ppm is not None:
+            terms.fx_rate_ppm = rate_ppm
         if component.tiers_apply == "whole_amount":
             self._add_whole(holding, movement, amount, plan_minor, curve, terms, window)
         else:

@@ -1,4 +1,4 @@
-"""What paying on signature would have paid, beside what cash pays (calculation.md section 12)."""
+"""What paying on signature would have paid, beside what cash pays (docs/rules.md section 12)."""
 
 from __future__ import annotations
 

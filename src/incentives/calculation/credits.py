@@ -1,4 +1,4 @@
-"""Who is credited with a movement (calculation.md section 5)."""
+"""Who is credited with a movement (docs/rules.md section 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a movement is worth: tiers and multipliers (calculation.md sections 6 and 7)."""
+"""What a movement is worth: tiers and multipliers (docs/rules.md sections 6 and 7)."""
 
 from __future__ import annotations
 

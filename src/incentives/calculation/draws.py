@@ -1,4 +1,4 @@
-"""An advance on earnings, month by month, and its recovery (calculation.md section 9)."""
+"""An advance on earnings, month by month, and its recovery (docs/rules.md section 9)."""
 
 from __future__ import annotations
 

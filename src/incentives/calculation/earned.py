@@ -1,4 +1,4 @@
-"""Everything that payees and teams should have: composes the rest of the room (calculation.md section 1)."""
+"""Everything that payees and teams should have: composes the rest of the room (docs/rules.md section 1)."""
 
 from __future__ import annotations
 

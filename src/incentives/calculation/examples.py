@@ -1,4 +1,4 @@
-"""The plan letter's own examples, run (formats.md): a version whose example fails must not be published."""
+"""The plan letter's own examples, run (docs/formats.md): a version whose example fails must not be published."""
 
 from __future__ import annotations
 

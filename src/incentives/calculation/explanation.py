@@ -1,4 +1,4 @@
-"""The explanation that every number carries (calculation.md section 13).
+"""The explanation that every number carries (docs/rules.md section 13).
 
 A calculation keeps, beside each amount, the very records it was made from (:class:`Why`). Asked for, they
 become a tree of steps: a code that says which rule spoke, the values it looked at, and what it

@@ -75,6 +75,7 @@ class Terms:
     factors: Factors
     window: Window | None
     payable_on: dt.date
+    fx_rate_ppm: int = PPM
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What a calculation returns: ledger lines, findings and metric values (calculation.md section 11)."""
+"""What a calculation returns: ledger lines, findings and metric values (docs/rules.md section 11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sales and credit are measured by together (calculation.md section 10).
+"""What sales and credit are measured by together (docs/rules.md section 10).
 
 Per team and period, gross, in the company's currency at the rate in force on the period's last day,
 unrounded. One pass over a team's invoices collects every sum; a metric is a fraction of sums.

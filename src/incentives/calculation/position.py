@@ -1,4 +1,4 @@
-"""How much of an invoice counts for pay, and every movement of it (calculation.md section 4)."""
+"""How much of an invoice counts for pay, and every movement of it (docs/rules.md section 4)."""
 
 from __future__ import annotations
 

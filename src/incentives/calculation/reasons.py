@@ -1,4 +1,4 @@
-"""What commission lines were made from, and how that reads as steps (calculation.md section 13).
+"""What commission lines were made from, and how that reads as steps (docs/rules.md section 13).
 
 The records are filled while the amount is calculated; nothing here calculates an amount again.
 """
@@ -125,7 +125,8 @@ class CommissionWhy:
         window = self.terms.window
         into = sum(part[1] for part in self.parts if not isinstance(part, Undone))
         if currency != self.plan.currency:
-            yield Step("converted", {"into_minor": into, "currency": self.plan.currency})
+            rate: dict[str, Value] = {"into_minor": into, "currency": self.plan.currency}
+            yield Step("converted", rate | {"fx_rate_ppm": self.terms.fx_rate_ppm})
         yield Step(
             "attainment",
             {
@@ -144,6 +145,7 @@ class CommissionWhy:
                 {
                     "by": factor.by,
                     "looked_at": looked_at,
+                    "raw_days": (movement.on - movement.due_on).days,
                     "numerator": factor.numerator,
                     "denominator": factor.denominator,
                     "add_ppm": factor.add_ppm,

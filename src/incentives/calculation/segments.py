@@ -1,4 +1,4 @@
-"""The pile that remembers what money earned (calculation.md section 8).
+"""The pile that remembers what money earned (docs/rules.md section 8).
 
 Each upward movement leaves segments; a downward movement takes from them: those of the named payment first,
 then the newest first. What was taken can come back into the very same segments.

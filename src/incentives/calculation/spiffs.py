@@ -1,4 +1,4 @@
-"""A fixed amount for an invoice while its conditions hold (calculation.md section 9)."""
+"""A fixed amount for an invoice while its conditions hold (docs/rules.md section 9)."""
 
 from __future__ import annotations
 

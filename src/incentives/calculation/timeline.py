@@ -1,4 +1,4 @@
-"""One invoice as it stood after each of its events (calculation.md sections 3 and 4).
+"""One invoice as it stood after each of its events (docs/rules.md sections 3 and 4).
 
 A timeline is made once per invoice and shared by every component that looks at it: which cash was in, how
 much was still owed, which due date was in force, which days were disputed.

@@ -1,4 +1,4 @@
-"""Waiting on cash: open invoices with what they would earn at today's curve (calculation.md section 11).
+"""Waiting on cash: open invoices with what they would earn at today's curve (docs/rules.md section 11).
 
 The question is answered by the calculation itself: the rest of one invoice is assumed to be paid on the
 day of the book, and the lines which that payment would cause are read off.

@@ -1,4 +1,4 @@
-"""A commission component as a document (calculation.md sections 4 to 9)."""
+"""A commission component as a document (docs/rules.md sections 4 to 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""company.toml -> the company, or every mistake in it (formats.md)."""
+"""company.toml -> the company, or every mistake in it (docs/formats.md)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from incentives.documents.fields import (
 from incentives.documents.plans import read_toml
 from incentives.errors import Problem
 from incentives.facts import Company
+from incentives.ledger.payroll import DEDUCTION, PROFILE_SETTINGS
 from incentives.money import PPM
+from incentives.rules.plan import COMPONENT_KINDS
 
 
 class Format(Strict):
@@ -58,15 +60,12 @@ class TimeZone(Text):
         return name
 
 
-class PayrollSchema(Document):
-    """Earning code per component kind, and the deduction code of recovered money."""
-
-    commission = Text()
-    shared_bonus = Text()
-    target_bonus = Text()
-    spiff = Text()
-    draw = Text()
-    deduction = Text()
+PayrollSchema: type[Document] = type(
+    "PayrollSchema",
+    (Document,),
+    {key: Text() for key in (*COMPONENT_KINDS, DEDUCTION, *PROFILE_SETTINGS)},
+)
+"""Earning code per component kind, the deduction code of recovered money, settings of payroll profiles."""
 
 
 class CompanySchema(Document):

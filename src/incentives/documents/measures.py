@@ -1,4 +1,4 @@
-"""Metrics in plan documents: scales and gates (calculation.md section 10)."""
+"""Metrics in plan documents: scales and gates (docs/rules.md section 10)."""
 
 from __future__ import annotations
 

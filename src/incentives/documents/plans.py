@@ -1,4 +1,4 @@
-"""Plan documents: TOML -> a plan, or every mistake in it (formats.md; calculation.md section 6)."""
+"""Plan documents: TOML -> a plan, or every mistake in it (docs/formats.md; docs/rules.md section 6)."""
 
 from __future__ import annotations
 

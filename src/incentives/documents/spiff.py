@@ -1,4 +1,4 @@
-"""A spiff as a document (calculation.md section 9)."""
+"""A spiff as a document (docs/rules.md section 9)."""
 
 from __future__ import annotations
 

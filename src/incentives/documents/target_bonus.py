@@ -1,4 +1,4 @@
-"""A bonus for reaching a target as a document (calculation.md section 9)."""
+"""A bonus for reaching a target as a document (docs/rules.md section 9)."""
 
 from __future__ import annotations
 

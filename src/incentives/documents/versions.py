@@ -1,4 +1,4 @@
-"""What must hold inside a version and between the versions of a plan (calculation.md sections 6 and 9).
+"""What must hold inside a version and between the versions of a plan (docs/rules.md sections 6 and 9).
 
 Everything here sees what could be read so far: a table that could not be read is ``None``, a key that could not
 be read is absent, and neither keeps the other checks from running.

@@ -1,4 +1,4 @@
-"""How amounts, shares and days are written: strict ASCII in, integers and dates out (calculation.md section 2).
+"""How amounts, shares and days are written: strict ASCII in, integers and dates out (docs/rules.md section 2).
 
 What cannot be read is an :class:`Unreadable` with the sentence and the cure that a person reads. Nothing here
 guesses: ``1,234.50``, ``1e3``, ``NaN``, ``1_000`` and digits of other scripts are refused.
@@ -22,7 +22,7 @@ MOST_DAYS = 36_500
 
 CREDIT_APPROVALS = ("approved", "conditional", "none")
 SECURITIES = ("none", "insured", "deposit", "lien")
-"""What a customer credit record may say (calculation.md section 3)."""
+"""What a customer credit record may say (docs/rules.md section 3)."""
 
 _LONGEST_SHOWN = 60
 _MOST_DECIMALS = max(EXPONENTS.values())

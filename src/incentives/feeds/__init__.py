@@ -1,1 +1,1 @@
-"""Facts from outside: the CSV folder of formats.md, and the payloads of other systems."""
+"""Facts from outside: the CSV folder of docs/formats.md, and the payloads of other systems."""

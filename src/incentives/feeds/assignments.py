@@ -1,4 +1,4 @@
-"""assignments.csv, targets.csv, fx_rates.csv: which rules hold for whom, measured against what (formats.md)."""
+"""assignments.csv, targets.csv, fx_rates.csv: which rules hold for whom, from when to when (docs/formats.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""events.csv -> what happened to the invoices (calculation.md section 3).
+"""events.csv -> what happened to the invoices (docs/rules.md section 3).
 
 The largest file by far: a row costs one look-up per repeating column and one short reading of its amount.
 """

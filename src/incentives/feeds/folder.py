@@ -1,10 +1,8 @@
-"""A dataset folder -> facts and plans, or everything that is wrong with it (formats.md)."""
+"""A dataset folder -> facts and plans, or everything that is wrong with it (docs/formats.md)."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,12 +61,10 @@ def read_folder(folder: Path, *, accept_good_rows: bool = False, progress: Progr
             _printable(folder.name), 0, "", "missing-folder", "There is no such folder.", "Check its name."
         )
         return Reading(None, (), (missing,), ())
-    with _garbage_collection_paused():
-        intake = _Intake(folder, accept_good_rows, progress)
-        facts = intake.facts()
-        return Reading(
-            facts, tuple(intake.shelf.by_id.values()), tuple(sorted(intake.problems())), tuple(intake.counts())
-        )
+    intake = _Intake(folder, accept_good_rows, progress)
+    facts = intake.facts()
+    plans = tuple(intake.shelf.by_id.values())
+    return Reading(facts, plans, tuple(sorted(intake.problems())), tuple(intake.counts()))
 
 
 class _Intake:
@@ -211,15 +207,3 @@ class _Intake:
 def _printable(name: str) -> str:
     """A file name that can be shown anywhere."""
     return name if name.isprintable() else ascii(name)
-
-
-@contextmanager
-def _garbage_collection_paused() -> Iterator[None]:
-    """Millions of records are made and none is garbage: looking for it would take most of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

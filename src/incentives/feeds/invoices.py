@@ -1,4 +1,4 @@
-"""customers.csv, customer_credit.csv, invoices.csv with their lines and credits (formats.md)."""
+"""customers.csv, customer_credit.csv, invoices.csv with their lines and credits (docs/formats.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""payees.csv, reporting.csv, memberships.csv -> who is who (formats.md)."""
+"""payees.csv, reporting.csv, memberships.csv -> who is who (docs/formats.md)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What follows from lines once they stand (calculation.md section 11)."""
+"""What follows from lines once they stand (docs/rules.md section 11)."""

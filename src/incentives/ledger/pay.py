@@ -1,4 +1,4 @@
-"""Pay for a month (calculation.md section 11).
+"""Pay for a month (docs/rules.md section 11).
 
 Per payee and currency, over the lines payable in the month: what is positive, less caps, may be paid; what
 is negative, with the debt brought forward, is recovered from it up to the recovery cap; the rest is carried

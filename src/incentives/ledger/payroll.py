@@ -1,4 +1,4 @@
-"""Pay as payroll knows it: one amount per payee, earning code and currency (calculation.md section 11).
+"""Pay as payroll knows it: one amount per payee, earning code and currency (docs/rules.md section 11).
 
 What is positive in the month, less caps, belongs to the code of its component's kind. A code whose net is
 below 0 reduces the others in proportion. Recovered money then reduces the codes in proportion, or goes out
@@ -82,7 +82,7 @@ def missing_codes(payouts: Iterable[Payout], kinds: Kinds, company: Company) -> 
 def missing_setting(key: str, sentence: str) -> Problem:
     """A key of ``[payroll]`` that is not given and has to be."""
     cure = f'Add {key} = "…" to [payroll].'
-    return Problem("company.toml", 0, f"payroll.{key}", "missing_setting", sentence, cure)
+    return Problem("company.toml", 0, f"payroll.{key}", "missing-setting", sentence, cure)
 
 
 def _lines(payout: Payout, kinds: Kinds, company: Company) -> list[PayrollLine]:

@@ -211,4 +211,4 @@ def _missing_employee_id(payee_id: str, month: Period) -> Problem:
 
 def _unknown(profile: str) -> Problem:
     sentence = f"There is no payroll profile {profile!r}."
-    return Problem("payroll", 0, "profile", "unknown_profile", sentence, f"Choose {', '.join(PROFILES)}.")
+    return Problem("payroll", 0, "profile", "unknown-profile", sentence, f"Choose {', '.join(PROFILES)}.")

@@ -13,8 +13,8 @@ from incentives.calculation.waiting import Waiting
 from incentives.calendar import month_name
 from incentives.facts import Facts
 from incentives.ledger.pay import Payout
-from incentives.money import major
-from incentives.papers.words import amount, day_name, metric_value, sentence
+from incentives.papers.words import amount, day_name, grouped, metric_value, sentence
+from incentives.rules.measures import Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +51,21 @@ def who_earned_what(story: Story) -> Iterator[str]:
         (
             story.name(payee_id),
             currency,
-            *(major(sums.get(column, 0), currency) for column in _COLUMNS),
-            major(sum(sums.values()), currency),
-            major(waits.get((payee_id, currency), 0), currency),
+            *(grouped(sums.get(column, 0), currency) for column in _COLUMNS),
+            grouped(sum(sums.values()), currency),
+            grouped(waits.get((payee_id, currency), 0), currency),
         )
         for (payee_id, currency), sums in sorted(by_owner.items())
     ]
     yield from table(("", "", *_COLUMNS, "in all", "waiting on cash"), rows)
 
 
-_COLUMNS = ("earned on cash", "taken back", "bonus", "capped", "draw")
+_COLUMNS = ("earned on cash", "taken back, net", "bonus", "capped", "draw")
 _COLUMN = {
     "earning": "earned on cash",
-    "restoration": "taken back",
-    "clawback": "taken back",
-    "suspension": "taken back",
+    "restoration": "taken back, net",
+    "clawback": "taken back, net",
+    "suspension": "taken back, net",
     "bonus": "bonus",
     "cap": "capped",
     "draw": "draw",
@@ -105,26 +105,32 @@ def shared_bonus(pools: Iterable[PoolOutcome], story: Story) -> Iterator[str]:
         told = True
         currency = outcome.plan.currency
         yield (
-            f"  {outcome.component.name} of {outcome.team}, {day_name(outcome.period.first)} to "
+            f"  {outcome.plan.name}, team {outcome.team}, {day_name(outcome.period.first)} to "
             f"{day_name(outcome.period.last)}: {amount(outcome.pool_minor, currency)}"
         )
         if outcome.component.pool.rate_ppm is not None:
             yield f"    {amount(outcome.collected_minor, currency)} collected that counts"
         scale = outcome.component.scale
         if scale is not None:
-            value = metric_value(outcome.scale_value_ppm)
-            factor = metric_value(outcome.factor_ppm)
-            yield f"    {scale.measure.metric} ({scale.measure.customers} customers) {value}: x {factor}"
+            value = metric_value(scale.measure.metric, outcome.scale_value_ppm)
+            factor = metric_value("factor", outcome.factor_ppm)
+            yield f"    {_measured(scale.measure)} is {value}, so × {factor}"
         for passed in outcome.gates:
-            word = "holds" if passed.holds else "does not hold, so nothing is paid"
-            yield f"    gate on {passed.gate.measure.metric}, {metric_value(passed.value_ppm)}: {word}"
+            word = "the gate holds" if passed.holds else "the gate does not hold, so nothing is paid"
+            value = metric_value(passed.gate.measure.metric, passed.value_ppm)
+            yield f"    {_measured(passed.gate.measure)} is {value}: {word}"
         for role in outcome.roles:
             parts = ", ".join(
-                f"{story.name(payee_id)} {major(part, currency)}" for payee_id, part in role.parts_minor.items()
+                f"{story.name(payee_id)} {grouped(part, currency)}" for payee_id, part in role.parts_minor.items()
             )
-            yield f"    {role.role} {major(role.amount_minor, currency)}: {parts}"
+            yield f"    {role.role} gets {amount(role.amount_minor, currency)}: {parts}"
     if not told:
         yield "  No plan has a shared bonus for a period that has ended."
+
+
+def _measured(measure: Measure) -> str:
+    customers = " of new customers" if measure.customers == "new" else ""
+    return measure.metric.replace("_", " ") + customers
 
 
 def payout_of(month: Sequence[Payout], story: Story) -> Iterator[str]:
@@ -134,7 +140,7 @@ def payout_of(month: Sequence[Payout], story: Story) -> Iterator[str]:
             story.name(each.payee_id),
             each.currency,
             *(
-                major(value, each.currency)
+                grouped(value, each.currency)
                 for value in (
                     each.positive_minor,
                     each.negative_minor,
@@ -158,25 +164,36 @@ def payout_of(month: Sequence[Payout], story: Story) -> Iterator[str]:
 
 
 def comparison(rows: Sequence[Compared], story: Story) -> Iterator[str]:
-    """Signature against cash, month by month, with totals."""
-    told = [
+    """Signature against cash: each person in all, then month by month, then everybody."""
+    people: dict[tuple[str, str], list[int]] = {}
+    everybody: dict[str, list[int]] = {}
+    for each in rows:
+        mine = people.setdefault((each.payee_id, each.currency), [0, 0, 0])
+        ours = everybody.setdefault(each.currency, [0, 0, 0])
+        for at, value in enumerate((each.signature_minor, each.cash_minor, each.never_came_minor)):
+            mine[at] += value
+            ours[at] += value
+    columns = ("", "", "on signature", "on cash", "on money that never came")
+    in_all = [
+        (story.name(payee_id), currency, *(grouped(value, currency) for value in values))
+        for (payee_id, currency), values in people.items()
+    ]
+    yield from table(columns, in_all)
+    yield ""
+    by_month = [
         (
             month_name(each.month),
             story.name(each.payee_id),
             each.currency,
-            major(each.signature_minor, each.currency),
-            major(each.cash_minor, each.currency),
-            major(each.never_came_minor, each.currency),
+            grouped(each.signature_minor, each.currency),
+            grouped(each.cash_minor, each.currency),
+            grouped(each.never_came_minor, each.currency),
         )
         for each in rows
     ]
-    yield from table(("month", "", "", "on signature", "on cash", "on money that never came"), told)
-    totals: dict[str, list[int]] = {}
-    for each in rows:
-        sums = totals.setdefault(each.currency, [0, 0, 0])
-        for at, value in enumerate((each.signature_minor, each.cash_minor, each.never_came_minor)):
-            sums[at] += value
-    for currency, (signature, cash, never_came) in sorted(totals.items()):
+    yield from table(("month", *columns), by_month)
+    yield ""
+    for currency, (signature, cash, never_came) in sorted(everybody.items()):
         yield (
             f"  In all, signature would have paid {amount(signature, currency)} and cash pays "
             f"{amount(cash, currency)}; {amount(never_came, currency)} of the first would have been paid on "
@@ -190,11 +207,10 @@ def lines_of(lines: Iterable[Line]) -> list[Line]:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Columns aligned: text to the left, amounts to the right; minus signs are true ones."""
-    cells = [[cell.replace("-", "\N{MINUS SIGN}") if _is_number(cell) else cell for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    """Columns aligned: text to the left, amounts to the right."""
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     right = [bool(rows) and all(_is_number(row[at]) for row in rows) for at in range(len(columns))]
-    for row in ([columns] if any(columns) else []) + cells:
+    for row in [*([columns] if any(columns) else []), *rows]:
         yield (
             "  "
             + "  ".join(
@@ -205,4 +221,4 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
 
 
 def _is_number(cell: str) -> bool:
-    return cell.removeprefix("-").replace(".", "", 1).isdigit()
+    return cell.removeprefix("\N{MINUS SIGN}").replace(",", "").replace(".", "", 1).isdigit()

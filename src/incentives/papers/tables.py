@@ -1,4 +1,4 @@
-"""What a calculation gives out: ledger.csv, payouts.csv, metrics.csv and exceptions.csv (formats.md).
+"""What a calculation gives out: ledger.csv, payouts.csv, metrics.csv and exceptions.csv (docs/formats.md).
 
 Rows are sorted by every column from left to right, bytewise; lines end in ``\\n``. Ids are written exactly
 as they came, so that other programs can compare them; only the free text of an exception is kept from
@@ -8,12 +8,11 @@ being run by a spreadsheet.
 from __future__ import annotations
 
 import datetime as dt
-import gc
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from incentives.calculation.comparison import Compared
 from incentives.calculation.lines import Finding, Line, MetricValue
 from incentives.calendar import month_name
 from incentives.ledger.pay import Payout
@@ -46,6 +45,7 @@ PAYOUT_COLUMNS = (
     "carried_forward",
 )
 METRIC_COLUMNS = ("team", "period", "metric", "customers", "value")
+COMPARISON_COLUMNS = ("month", "payee_id", "currency", "signature", "cash", "never_came")
 EXCEPTION_COLUMNS = ("what", "invoice_id", "payee_id", "event_id", "message")
 
 
@@ -57,11 +57,27 @@ def write_tables(
     findings: Sequence[Finding],
 ) -> None:
     """All four tables into a folder, together or not at all. The same input gives the same bytes."""
-    with _collector_paused(), written_together(folder) as beside:
+    with written_together(folder) as beside:
         _write(beside / "ledger.csv", LEDGER_COLUMNS, ledger_rows(lines))
         _write(beside / "payouts.csv", PAYOUT_COLUMNS, payout_rows(payouts))
         _write(beside / "metrics.csv", METRIC_COLUMNS, metric_rows(metric_values))
         _write(beside / "exceptions.csv", EXCEPTION_COLUMNS, exception_rows(findings))
+
+
+def write_comparison(path: Path, rows: Iterable[Compared]) -> None:
+    """What signature would have paid beside what cash pays, per payee and month (section 12)."""
+    cells = [
+        (
+            month_name(each.month),
+            each.payee_id,
+            each.currency,
+            major(each.signature_minor, each.currency),
+            major(each.cash_minor, each.currency),
+            major(each.never_came_minor, each.currency),
+        )
+        for each in rows
+    ]
+    _write(path, COMPARISON_COLUMNS, cells)
 
 
 def ledger_rows(lines: Iterable[Line]) -> Sequence[Row]:
@@ -138,15 +154,3 @@ def _write(path: Path, columns: Row, rows: Sequence[Row]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         file.writelines(csv_text([columns]))
         file.writelines(csv_text(rows))
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Millions of rows are made and all live to the end: looking for garbage would double the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

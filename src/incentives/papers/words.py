@@ -1,4 +1,4 @@
-"""Explanations in plain English: one sentence per kind of step (calculation.md section 13).
+"""Explanations in plain English: one sentence per kind of step (docs/rules.md section 13).
 
 The steps come from the calculation with codes and values; here they only get words. Nothing is
 calculated, and an amount is never rounded a second time.
@@ -7,10 +7,10 @@ calculated, and an amount is never rounded a second time.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from incentives.calculation.explanation import Step
+from incentives.calculation.explanation import Step, Value
 from incentives.money import EXPONENTS, PPM, major
 
 Names = Callable[[str], str]
@@ -48,38 +48,35 @@ _ROOTS = {
 _STEPS = {
     "position": "Of the invoice, {before_amount} counted before and {after_amount} counts now.",
     "share": "Your share of that movement{by_share} is {moved_amount}.",
-    "converted": "Converted on that day it is {into_amount}.",
-    "attainment": "Your total in {window} goes from {before_amount} to {after_amount}.",
-    "factor": "{by} is {looked_at}: x {factor}{added}.",
-    "piece": "{part_amount} at {rate}{added} x {m} = {exact}.",
+    "converted": "At that day's rate of {fx_rate} it is {into_amount}.",
+    "attainment": "Your total {window} goes from {before_amount} to {after_amount}.",
+    "factor": "{by}: {looked_at}{uncounted}, so × {factor}{added}.",
+    "piece": "{part_amount} at {rate}{added} × {m} = {exact}.",
     "whole_amount": (
-        "Everything in {window} counts at the rate reached: {rate_before} of {before_amount} before, "
+        "Everything {window} counts at the rate reached: {rate_before} of {before_amount} before, "
         "{rate} of {after_amount} now: {exact}."
     ),
     "taken": "{size_amount} of the money of {on} ({cause}) went back, which had earned {had_earned}: {exact}.",
     "given_back": "{size_amount} of the money of {on} ({cause}) came back: {exact}.",
     "rounding": "Rounded as a running total, from {before_exact} to {after_exact}: {exact}.",
     "payable": "Payable on {on}.",
-    "spiff_conditions": "Asked: {asked}.",
+    "spiff_conditions": "It is paid for an invoice {asked}.",
     "spiff_position": "The extra stood at {before_amount} and stands at {after_amount}.",
     "spiff_share": "Your share of that movement is {moved_amount}.",
     "cap_before": "Before: {sum_amount} in the window, {over_amount} above the cap.",
     "cap_after": "Now: {sum_amount} in the window, {over_amount} above the cap.",
     "pool_cash": "{collected_amount} collected{in_time}, at {rate}: {before_factor_amount}.",
     "pool_amount": "The pool is {before_factor_amount}.",
-    "pool_scale": "{metric} ({customers} customers) is {value}: x {factor}.",
+    "pool_scale": "{metric} ({customers} customers) is {value}, so × {factor}.",
     "pool": "The team shares {pool_amount}.",
     "gate": "Gate {holds}: {metric} ({customers} customers) is {value}, limit {limit}.",
-    "pool_part": (
-        "{role} gets {role_share}: {role_amount}; among {members} by {within_role} your weight is "
-        "{weight} of {weights}: {part_amount}."
-    ),
+    "pool_part": ("{role} gets {role_share} of it, {role_amount}; {among}: {part_amount}."),
     "attained": "{collected_amount} collected of a target of {target_amount}.",
     "target_curve": "The curve ({shape}) pays {amount}.",
     "draw_pay": "With a draw of {draw_amount} and a debt of {debt_amount}, {pay_amount} is paid.",
     "draw_earned": "{earned_amount} of that is what you earned in the month.",
     "draw_debt": "The debt of the draw is now {debt_amount}.",
-    "payable_lines": "{count} lines are payable in the month.",
+    "payable_lines": "{lines} payable in the month.",
     "positive": "Earned, less caps: {amount}.",
     "negative": "Taken back: {amount}.",
     "brought_forward": "Debt brought forward: {amount}.",
@@ -140,8 +137,7 @@ def _spoken(step: Step, names: Names) -> dict[str, str]:
             of = str(values.get("event_currency")) if key == "event_minor" else currency
             spoken[f"{key[:-6]}_amount"] = amount(value, of)
         elif key.endswith("_ppm"):
-            is_factor = key in ("factor_ppm", "m_ppm", "value_ppm")
-            spoken[key[:-4]] = _ratio(value, is_factor)
+            spoken[key[:-4]] = _ratio(value, key in ("factor_ppm", "m_ppm", "fx_rate_ppm"))
         elif isinstance(value, dt.date):
             spoken[key] = day_name(value)
         else:
@@ -165,43 +161,116 @@ def _add_composed(step: Step, spoken: dict[str, str], currency: str) -> None:
     spoken["added"] = _points(values.get("add_ppm"))
     if "window" in values:
         spoken["window"] = _window(values["window"])
-    if step.code == "factor":
-        numerator, denominator = values["numerator"], values["denominator"]
-        assert isinstance(numerator, int) and isinstance(denominator, int)
-        spoken["factor"] = (
-            _ratio(numerator, True) if denominator == PPM else f"{numerator}/{denominator} (average by net)"
-        )
-    elif step.code == "rounding":
-        for word in ("before", "after"):
-            value = values[word]
-            assert isinstance(value, int)
-            spoken[f"{word}_exact"] = exact_amount(value, currency)
-    elif step.code == "gate":
-        spoken["holds"] = "holds" if values["holds"] == "yes" else "does not hold"
-        limits = (("at least", spoken["at_least"]), ("at most", spoken["at_most"]))
-        spoken["limit"] = " and ".join(f"{word} {limit}" for word, limit in limits if limit != "undefined")
-    elif step.code == "pool_cash":
-        within = values.get("on_time_within_days")
-        spoken["in_time"] = "" if within is None else f" at most {within} days after the due date"
-    elif step.code == "spiff_conditions":
-        asked = ((key, value) for key, value in spoken.items() if key in _ASKED and value)
-        spoken["asked"] = ", ".join(f"{_ASKED[key]} {value}" for key, value in asked) or "only that it is owed"
-    elif step.code == "share":
-        role = f" as {spoken['role']}" if values["role"] else ""
-        spoken["by_share"] = role + (f" ({spoken['share']})" if values["share_ppm"] is not None else "")
-    elif step.code == "taken":
-        proportional = values["proportional"]
-        assert isinstance(proportional, int)
-        spoken["had_earned"] = exact_amount(proportional, earned_in)
+    compose = _COMPOSED.get(step.code)
+    if compose is not None:
+        spoken.update(compose(values, spoken, earned_in))
+
+
+Values = Mapping[str, Value]
+Spoken = dict[str, str]
+
+
+def _whole(values: Values, key: str) -> int:
+    value = values[key]
+    assert isinstance(value, int)
+    return value
+
+
+def _of_factor(values: Values, spoken: Spoken, currency: str) -> Spoken:
+    numerator, denominator = _whole(values, "numerator"), _whole(values, "denominator")
+    whole = denominator == PPM
+    looked_at, raw_days = values["looked_at"], values.get("raw_days")
+    uncounted = ""
+    if values["by"] == "days_late" and isinstance(raw_days, int) and isinstance(looked_at, int):
+        left_out = max(0, raw_days) - looked_at
+        uncounted = f" of {raw_days}; the others fell into a dispute or are forgiven" if left_out else ""
+    return {
+        "by": spoken["by"].capitalize(),
+        "uncounted": uncounted,
+        "factor": _ratio(numerator, True) if whole else f"{numerator}/{denominator} (average by net)",
+    }
+
+
+def _of_rounding(values: Values, spoken: Spoken, currency: str) -> Spoken:
+    return {f"{word}_exact": exact_amount(_whole(values, word), currency) for word in ("before", "after")}
+
+
+def _of_gate(values: Values, spoken: Spoken, currency: str) -> Spoken:
+    metric = str(values["metric"])
+    words = (("at least", "at_least_ppm"), ("at most", "at_most_ppm"))
+    limits = [f"{word} {metric_value(metric, values[key])}" for word, key in words if values[key] is not None]
+    return {
+        "holds": "holds" if values["holds"] == "yes" else "does not hold",
+        "value": metric_value(metric, values["value_ppm"]),
+        "limit": " and ".join(limits),
+    }
+
+
+def _of_scale(values: Values, spoken: Spoken, currency: str) -> Spoken:
+    return {"value": metric_value(str(values["metric"]), values["value_ppm"])}
+
+
+def _of_pool_cash(values: Values, spoken: Spoken, currency: str) -> Spoken:
+    within = values.get("on_time_within_days")
+    if within is None:
+        return {"in_time": ""}
+    return {"in_time": " by the due date" if within == 0 else f" at most {within} days after the due date"}
+
+
+def _of_pool_part(values: Values, spoken: Spoken, currency: str) -> Spoken:
+    weight, weights = _whole(values, "weight"), _whole(values, "weights")
+    members = _counted(_whole(values, "members"), "member")
+    if values["within_role"] == "by_credited_cash" and weights != values["members"]:
+        return {"among": f"your credited cash is {amount(weight, currency)} of {amount(weights, currency)}"}
+    if values["within_role"] == "by_days":
+        return {"among": f"your days are {weight} of {weights}"}
+    return {"among": f"shared equally by {members}"}
+
+
+def _of_conditions(values: Values, spoken: Spoken, currency: str) -> Spoken:
+    asked = [sentence.format_map(spoken) for key, sentence in _ASKED.items() if spoken.get(key)]
+    return {"asked": ", ".join(asked) or "as long as something is owed"}
+
+
+def _of_share(values: Values, spoken: Spoken, currency: str) -> Spoken:
+    role = f" as {values['role']}" if values["role"] else ""
+    return {"by_share": role + (f" ({spoken['share']})" if values["share_ppm"] is not None else "")}
+
+
+def _of_taken(values: Values, spoken: Spoken, currency: str) -> Spoken:
+    return {"had_earned": exact_amount(_whole(values, "proportional"), currency)}
+
+
+def _of_lines(values: Values, spoken: Spoken, currency: str) -> Spoken:
+    count = _whole(values, "count")
+    return {"lines": f"{_counted(count, 'line')} {'is' if count == 1 else 'are'}"}
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+_COMPOSED: dict[str, Callable[[Values, Spoken, str], Spoken]] = {
+    "factor": _of_factor,
+    "rounding": _of_rounding,
+    "gate": _of_gate,
+    "pool_scale": _of_scale,
+    "pool_cash": _of_pool_cash,
+    "pool_part": _of_pool_part,
+    "spiff_conditions": _of_conditions,
+    "share": _of_share,
+    "taken": _of_taken,
+    "payable_lines": _of_lines,
+}
 
 
 _ASKED = {
-    "paid_in_full_within_days": "days to pay in full",
-    "new_customer": "a new customer:",
-    "categories": "categories",
-    "minimum_amount": "a net of at least",
-    "from": "issued from",
-    "to": "issued to",
+    "paid_in_full_within_days": "paid in full within {paid_in_full_within_days} days",
+    "new_customer": "of a new customer",
+    "categories": "with a line of {categories}",
+    "minimum_amount": "of at least {minimum_amount} net",
+    "from": "issued from {from}",
+    "to": "issued up to {to}",
 }
 
 
@@ -211,6 +280,11 @@ def amount(amount_minor: int, currency: str) -> str:
     whole, point, decimals = digits.partition(".")
     sign = "\N{MINUS SIGN}" if amount_minor < 0 else ""
     return f"{currency} {sign}{int(whole):,}{point}{decimals}"
+
+
+def grouped(amount_minor: int, currency: str) -> str:
+    """An amount without its currency, for a column that names it."""
+    return amount(amount_minor, currency).partition(" ")[2]
 
 
 def exact_amount(exact: int, currency: str) -> str:
@@ -239,8 +313,8 @@ def _points(add_ppm: object) -> str:
 
 def _window(window: object) -> str:
     if isinstance(window, dt.date):
-        return f"the window from {day_name(window)}"
-    return f"invoice {window}" if window else "all time"
+        return f"in the window from {day_name(window)}"
+    return f"on invoice {window}" if window else "of all time"
 
 
 def day_name(day: dt.date) -> str:
@@ -248,9 +322,15 @@ def day_name(day: dt.date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def metric_value(value_ppm: int | None) -> str:
-    """A metric or a factor as a decimal, or that it is undefined."""
-    return _ratio(value_ppm, True)
+def metric_value(metric: str, value_ppm: object) -> str:
+    """A metric as it is read: shares in percent, days and indexes as they are; or that it is undefined."""
+    if not isinstance(value_ppm, int):
+        return "undefined"
+    decimals, unit = (4, " %") if metric in _SHARES else (6, "")
+    return _decimal(value_ppm, decimals).replace("-", "\N{MINUS SIGN}") + unit
+
+
+_SHARES = frozenset({"on_time_rate", "overdue_ratio", "bad_debt_ratio", "low_risk_growth"})
 
 
 def _plain(value: object) -> str | int:

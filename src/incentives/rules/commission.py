@@ -1,4 +1,4 @@
-"""A commission on movements of the recognised position (calculation.md sections 4 to 9)."""
+"""A commission on movements of the recognised position (docs/rules.md sections 4 to 9)."""
 
 from __future__ import annotations
 

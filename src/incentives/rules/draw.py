@@ -1,4 +1,4 @@
-"""An advance on earnings, month by month (calculation.md section 9)."""
+"""An advance on earnings, month by month (docs/rules.md section 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans and their versions (calculation.md section 6)."""
+"""Plans and their versions (docs/rules.md section 6)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from incentives.rules.target_bonus import TargetBonus
 
 Component = Commission | SharedBonus | TargetBonus | Spiff | Draw
 RulesAsOf = Literal["invoice", "payment", "contract"]
+
+COMPONENT_KINDS = ("commission", "shared_bonus", "target_bonus", "spiff", "draw")
 
 
 @dataclass(frozen=True, slots=True)

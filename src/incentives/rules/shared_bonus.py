@@ -1,4 +1,4 @@
-"""A pool that sales and credit share (calculation.md section 9)."""
+"""A pool that sales and credit share (docs/rules.md section 9)."""
 
 from __future__ import annotations
 

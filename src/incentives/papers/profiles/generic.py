@@ -1,4 +1,4 @@
-"""A payroll file for whoever has no profile of their own: the columns of formats.md, lines end in ``\\n``."""
+"""A payroll file for whoever has no profile of their own: the columns of docs/formats.md, lines end in ``\\n``."""
 
 from __future__ import annotations
 
