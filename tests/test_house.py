@@ -391,9 +391,7 @@ def test_modules_are_read_from_every_depth_of_a_room(tmp_path: Path) -> None:
         "incentives.rules.kinds.draw",
     ]
     assert rooms_on_disk(package) == ["money", "rules"]
-    assert violations(modules) == [
-        "incentives.rules.kinds.draw, line 1: rules imports web, which stands after it"
-    ]
+    assert violations(modules) == ["incentives.rules.kinds.draw, line 1: rules imports web, which stands after it"]
 
 
 def test_a_room_without_a_whole_page_is_found(tmp_path: Path) -> None:

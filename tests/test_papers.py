@@ -421,8 +421,8 @@ def test_everything_missing_is_said_at_once_and_nothing_is_written(profile: str,
     with pytest.raises(Rejected) as rejected:
         write_payroll(profile, MARCH, march(LINES), kind_of, company(spiff="bonus"), nobody, tmp_path / "out")
     found = [(problem.place, problem.path, problem.code) for problem in rejected.value.problems]
-    expected = [("company.toml", "payroll.commission", "missing_setting")]
-    expected += [("company.toml", f"payroll.{key}", "missing_setting") for key in PROFILES[profile].settings]
+    expected = [("company.toml", "payroll.commission", "missing-setting")]
+    expected += [("company.toml", f"payroll.{key}", "missing-setting") for key in PROFILES[profile].settings]
     assert sorted(found) == sorted(expected + [("payees.csv", "employee_id", "missing_employee_id")] * 2)
     assert not (tmp_path / "out").exists()
 

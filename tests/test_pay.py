@@ -1,4 +1,4 @@
-"""Pay for a month: what is positive, recovered and carried forward (calculation.md section 11)."""
+"""Pay for a month: what is positive, recovered and carried forward (docs/rules.md section 11)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def paid(lines: list[Line], last_month: Period = MARCH, cap_ppm: int = PPM) -> l
 
 
 def test_the_printed_example_is_paid_as_printed() -> None:
-    """Earnings of -300, 200, 500, as formats.md prints them."""
+    """Earnings of -300, 200, 500, as docs/formats.md prints them."""
     lines = [line(-300, "2026-01-10", "clawback"), line(200, "2026-02-10"), line(500, "2026-03-10")]
     assert paid(lines) == [
         (0, -300, 0, 0, 0, -300),

@@ -1,4 +1,4 @@
-"""The split of pay over earning codes (calculation.md section 11)."""
+"""The split of pay over earning codes (docs/rules.md section 11)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ TINY = 10**12  # one minor unit in the units of exact totals (section 2)
 
 @dataclass
 class Result:
-    """The rows of the four files, sorted, without their headers (formats.md, "What comes out")."""
+    """The rows of the four files, sorted, without their headers (docs/formats.md, "What comes out")."""
 
     ledger: list[Row]
     payouts: list[Row]
@@ -59,7 +59,7 @@ def from_tiny(total: Fraction | int) -> int:
 
 
 def number(value: object) -> Fraction:
-    """formats.md: a decimal, or a percentage with its sign."""
+    """docs/formats.md: a decimal, or a percentage with its sign."""
     text = str(value).strip()
     return Fraction(text[:-1]) / 100 if text.endswith("%") else Fraction(text)
 
@@ -72,7 +72,7 @@ def millionths(value: object) -> int:
 
 
 def minor(value: object, currency: str) -> int:
-    """formats.md: amounts are in major units with at most the currency's decimals."""
+    """docs/formats.md: amounts are in major units with at most the currency's decimals."""
     exact = number(value) * Fraction(10) ** decimals(currency)
     assert exact.denominator == 1, (value, currency)
     return exact.numerator
@@ -140,7 +140,7 @@ def largest_remainder(total: int, weights: dict[str, Fraction]) -> dict[str, int
 
 
 # ---------------------------------------------------------------------------------------------------------
-# The dataset (formats.md, "A dataset folder"; section 3)
+# The dataset (docs/formats.md, "A dataset folder"; section 3)
 # ---------------------------------------------------------------------------------------------------------
 
 
@@ -341,7 +341,7 @@ def read_targets(folder: Path) -> list[Target]:
 
 
 # ---------------------------------------------------------------------------------------------------------
-# The plans (formats.md, "A plan")
+# The plans (docs/formats.md, "A plan")
 # ---------------------------------------------------------------------------------------------------------
 
 
@@ -729,7 +729,7 @@ def end_of(day: date) -> Order:
 
 @dataclass
 class Exceptions:
-    """formats.md: exceptions.csv; the same thing is listed once."""
+    """docs/formats.md: exceptions.csv; the same thing is listed once."""
 
     rows: set[Row] = field(default_factory=set)
 
@@ -1006,7 +1006,7 @@ class Facts:
         return any(self.reports_to(payee_id, manager_id, span.starts_on) for span in self.reporting)
 
     def teams_of(self, invoice: Invoice) -> set[str]:
-        """formats.md: where team is empty, the teams of its credited payees on issued_on."""
+        """docs/formats.md: where team is empty, the teams of its credited payees on issued_on."""
         if invoice.team:
             return {invoice.team}
         credited = {credit.payee_id for credit in invoice.credits}
@@ -1348,7 +1348,7 @@ class CommissionWalk:
     def post(self, moment: Moment, kind: str, amount: int, payable_on: date) -> None:
         version = self.plan.version_on(self.plan.rule_date(moment.invoice, moment.day))
         if amount == 0:
-            return  # formats.md: lines whose amount is 0 are left out
+            return  # docs/formats.md: lines whose amount is 0 are left out
         assert version is not None
         self.lines.append(
             Line(
@@ -1722,7 +1722,7 @@ def category_average(multiplier: Multiplier, lines: list[InvoiceLine]) -> tuple[
 
 
 def tell_no_plan(facts: Facts) -> None:
-    """formats.md: no_plan once per credit (under `payment` per event); 5: for money that earns nothing.
+    """docs/formats.md: no_plan once per credit (under `payment` per event); 5: for money that earns nothing.
 
     Money here is the default position, the cash collected, net of tax.
     """
@@ -2036,7 +2036,7 @@ def metric(facts: Facts, team: str, first: date, last: date, measure: Measure) -
 
 
 def metric_rows(facts: Facts) -> list[Row]:
-    """formats.md: every team, every fiscal quarter ended since the first invoice, all and new customers."""
+    """docs/formats.md: every team, every fiscal quarter ended since the first invoice, all and new customers."""
     if not facts.invoices:
         return []
     teams = {span.where for span in facts.memberships} | {span.who for span in facts.team_assignments}
@@ -2073,7 +2073,7 @@ def gates_hold(facts: Facts, gates: list[Gate], team: str, first: date, last: da
 
 
 def component_periods(facts: Facts, plan: Plan, name: str) -> list[tuple[date, date, Version, Component]]:
-    """6: the version in force on the period's first day; formats.md: periods whose last day is <= as_of."""
+    """6: the version in force on the period's first day; docs/formats.md: periods whose last day is <= as_of."""
     definitions = [version.components[name] for version in plan.versions if name in version.components]
     per = next((d.per for d in definitions if isinstance(d, SharedBonus | TargetBonus)), "month")
     found = []
@@ -2094,7 +2094,7 @@ def period_line(
     version: Version,
     hold: int,
 ) -> Line:
-    """formats.md: bonus and draw lines are earned on the period's last day, invoice_id empty."""
+    """docs/formats.md: bonus and draw lines are earned on the period's last day, invoice_id empty."""
     first, last = period
     payable_on = last + timedelta(days=hold)
     cause = f"period:{first.isoformat()}"
@@ -2398,7 +2398,7 @@ class CapWalk:
         return next((cap.per for cap in caps if cap), None)
 
     def cap_in(self, version: Version) -> Cap | None:
-        """formats.md: a cap is a table of a commission."""
+        """docs/formats.md: a cap is a table of a commission."""
         component = version.components.get(self.name)
         return component.cap if isinstance(component, Commission) else None
 
@@ -2589,7 +2589,7 @@ def month_sums(payable: list[Line]) -> tuple[int, int]:
 
 
 def calculate(folder: Path, as_of: date) -> Result:
-    """formats.md, "What comes out": the rows of the four files."""
+    """docs/formats.md, "What comes out": the rows of the four files."""
     facts = Facts(folder, as_of)
     lines: list[Line] = []
     for plan in facts.plans:

@@ -73,7 +73,7 @@ FACT_COLUMNS: dict[str, tuple[str, ...]] = {
     "targets": ("plan", "component", "payee_id", "team", "window_start", "amount"),
     "fx_rates": ("from", "to", "on", "rate"),
 }
-"""The files of a dataset folder and their columns, as formats.md lists them."""
+"""The files of a dataset folder and their columns, as docs/formats.md lists them."""
 
 ONE_LINE = ("net", "tax", "category", "cost", "commissionable")
 """Columns that ``invoices`` may have besides its own, for invoices of one line."""
