@@ -60,7 +60,9 @@ class Book:
         self.payees: dict[str, Payee] = {payee.payee_id: payee for payee in facts.payees}
         self.findings: set[Finding] = set()
 
-        self._events, self._refs = self._settle(facts.events)
+        self._events: dict[str, list[tuple[Event, str]]] = {}
+        self._refs: dict[str, dict[str, list[str]]] = {}
+        self._settle(facts.events)
         self._worked: dict[str, Worked] = {}
 
         self._countries = {each.customer_id: each.country for each in facts.customers}
@@ -88,9 +90,7 @@ class Book:
 
     # Events --------------------------------------------------------------------------------------
 
-    def _settle(
-        self, events: Iterable[Event]
-    ) -> tuple[dict[str, list[tuple[Event, str]]], dict[str, dict[str, list[str]]]]:
+    def _settle(self, events: Iterable[Event]) -> None:
         """The events that apply, by invoice and with their causes; and their sources, by invoice and id.
 
         Section 3: the same event twice counts once; the same id with other content is a conflict, and
@@ -111,8 +111,6 @@ class Book:
             if sources_of.setdefault(event_id, source) != source:
                 twice.add(event_id)
 
-        by_invoice: dict[str, list[tuple[Event, str]]] = {}
-        refs: dict[str, dict[str, list[str]]] = {}
         naming: list[Event] = []
         for ref, event in once.items():
             if ref in conflicts:
@@ -123,26 +121,29 @@ class Book:
                 self._find("wrong_currency", event, f"is in {event.currency}, its invoice in {currency}")
                 continue
             cause = f"{event.source}/{event.event_id}" if event.event_id in twice else event.event_id
-            by_invoice.setdefault(event.invoice_id, []).append((event, cause))
-            refs.setdefault(event.invoice_id, {}).setdefault(event.event_id, []).append(event.source)
+            self._events.setdefault(event.invoice_id, []).append((event, cause))
+            self._refs.setdefault(event.invoice_id, {}).setdefault(event.event_id, []).append(event.source)
             if event.payment_id or event.reverses:
                 naming.append(event)
         for event in naming:
             for named in filter(None, (event.payment_id, event.reverses)):
-                if named not in refs[event.invoice_id]:
+                if self.ref_named(event, named) is None:
                     self._find("unknown_reference", event, f"names {named}, which this invoice does not know")
-        return by_invoice, refs
 
     def _find(self, what: str, event: Event, says: str) -> None:
         message = f"Event {event.event_id} {says}."
         self.findings.add(Finding(what, event.invoice_id, "", event.event_id, message))  # type: ignore[arg-type]
 
     def ref_named(self, event: Event, named: str) -> EventRef | None:
-        """The event of the same invoice that an event names: of its own source if there is one by that id."""
-        sources = self._refs.get(event.invoice_id, {}).get(named)
-        if not named or not sources:
+        """The event of the same invoice that an event names: of its own source if there is one by that id.
+
+        No event names itself; where only others have the id, the first source counts.
+        """
+        sources = self._refs.get(event.invoice_id, {}).get(named, ()) if named else ()
+        others = [source for source in sources if (source, named) != event.ref]
+        if not others:
             return None
-        return (event.source if event.source in sources else min(sources), named)
+        return (event.source if event.source in others else min(others), named)
 
     # Invoices ------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import get_args
 
 from incentives.calculation.book import Book
 from incentives.calculation.lines import MetricValue
@@ -19,17 +20,7 @@ from incentives.facts import Invoice
 from incentives.money import EXPONENTS, PPM, rounded
 from incentives.rules.measures import Measure, MetricName
 
-METRICS: tuple[MetricName, ...] = (
-    "on_time_rate",
-    "dso",
-    "best_possible_dso",
-    "average_days_delinquent",
-    "cei",
-    "overdue_ratio",
-    "bad_debt_ratio",
-    "average_days_to_pay",
-    "low_risk_growth",
-)
+METRICS: tuple[MetricName, ...] = get_args(MetricName)
 
 _CASH = PositionRule()
 
