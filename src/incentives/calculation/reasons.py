@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from incentives.calculation.explanation import Step, Value
+from incentives.calculation.position import commissionable
 from incentives.money import EXACT
 
 if TYPE_CHECKING:
@@ -110,6 +111,11 @@ class CommissionWhy:
             "after_minor": movement.after,
             "currency": currency,
         }
+        if self.terms is not None and self.terms.curve is not None:
+            component = self.terms.curve.component
+            position["gross_minor"] = sum(line.net_minor + line.tax_minor for line in self.invoice.lines)
+            position["base"] = component.base
+            position["worth_minor"] = commissionable(self.invoice, component.base, component.categories)
         yield Step("position", position)
         if self.moved != movement.after - movement.before:
             mine = [each for each in self.invoice.credits if each.payee_id == line.payee_id]

@@ -46,7 +46,7 @@ _ROOTS = {
     "payout": "paid for {month}.",
 }
 _STEPS = {
-    "position": "Of the invoice, {before_amount} counted before and {after_amount} counts now.",
+    "position": "Of the invoice{base_of}, {before_amount} counted before and {after_amount} counts now.",
     "share": "Your share of that movement{by_share} is {moved_amount}.",
     "converted": "At that day's rate of {fx_rate} it is {into_amount}.",
     "attainment": "Your total {window} goes from {before_amount} to {after_amount}.",
@@ -232,6 +232,13 @@ def _of_conditions(values: Values, spoken: Spoken, currency: str) -> Spoken:
     return {"asked": ", ".join(asked) or "as long as something is owed"}
 
 
+def _of_position(values: Values, spoken: Spoken, currency: str) -> Spoken:
+    if "worth_minor" not in values or values["worth_minor"] == values["gross_minor"]:
+        return {"base_of": ""}
+    of = "margin" if values["base"] == "margin" else "net that earns"
+    return {"base_of": f" ({spoken['worth_amount']} {of} in a total of {spoken['gross_amount']})"}
+
+
 def _of_share(values: Values, spoken: Spoken, currency: str) -> Spoken:
     role = f" as {values['role']}" if values["role"] else ""
     return {"by_share": role + (f" ({spoken['share']})" if values["share_ppm"] is not None else "")}
@@ -258,6 +265,7 @@ _COMPOSED: dict[str, Callable[[Values, Spoken, str], Spoken]] = {
     "pool_cash": _of_pool_cash,
     "pool_part": _of_pool_part,
     "spiff_conditions": _of_conditions,
+    "position": _of_position,
     "share": _of_share,
     "taken": _of_taken,
     "payable_lines": _of_lines,
