@@ -149,9 +149,10 @@ class Book:
 
     def timeline(self, invoice: Invoice) -> Timeline:
         """The invoice after each of its events."""
-        return self._work(invoice).timeline
+        return self.work(invoice).timeline
 
-    def _work(self, invoice: Invoice) -> Worked:
+    def work(self, invoice: Invoice) -> Worked:
+        """What is worked out of an invoice, made when it is first asked for."""
         found = self._worked.get(invoice.invoice_id)
         if found is None:
             found = Worked(timeline(invoice, self._events.get(invoice.invoice_id, ())))
@@ -162,7 +163,7 @@ class Book:
     def assuming(self, event: Event) -> Iterator[None]:
         """One more event on an invoice, for as long as somebody asks "what if"."""
         invoice = self.invoices[event.invoice_id]
-        kept, findings = self._work(invoice), self.findings
+        kept, findings = self.work(invoice), self.findings
         events = [*self._events.get(event.invoice_id, ()), (event, event.event_id)]
         self._worked[event.invoice_id] = Worked(timeline(invoice, events))
         self.findings = set()
@@ -173,25 +174,26 @@ class Book:
 
     def movements(self, invoice: Invoice, rule: PositionRule) -> list[Movement]:
         """The movements of an invoice under a position rule; components with equal rules share them."""
-        work = self._work(invoice)
+        return self._moved(self.work(invoice), rule)
+
+    def _moved(self, work: Worked, rule: PositionRule) -> list[Movement]:
         found = work.movements.get(rule)
         if found is None:
             found = work.movements[rule] = movements(work.timeline, rule, self.as_of)
         return found
 
-    def credited(self, invoice: Invoice, rule: PositionRule, roles: tuple[str, ...]) -> CreditedMovements:
+    def credited(self, work: Worked, rule: PositionRule, roles: tuple[str, ...]) -> CreditedMovements:
         """The credits of some roles, the movements, and what each movement brings to each credit."""
-        known = self._work(invoice).credited
-        found = known.get((rule, roles))
+        found = work.credited.get((rule, roles))
         if found is None:
-            credits, moved = listed(invoice.credits, roles), self.movements(invoice, rule)
-            found = known[rule, roles] = (credits, moved, per_credit(moved, credits))
+            credits, moved = listed(work.timeline.invoice.credits, roles), self._moved(work, rule)
+            found = work.credited[rule, roles] = (credits, moved, per_credit(moved, credits))
         return found
 
-    def subject(self, invoice: Invoice) -> Subject:
+    def subject(self, work: Worked) -> Subject:
         """What multipliers may look at (section 7): values are the last given on or before issued_on."""
-        work = self._work(invoice)
         if work.subject is None:
+            invoice = work.timeline.invoice
             issued_on, customer_id = invoice.issued_on, invoice.customer_id
             work.subject = Subject(
                 timeline=work.timeline,

@@ -9,13 +9,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic
 
 from incentives.calculation.book import Book
 from incentives.calculation.credits import own
 from incentives.calculation.lines import Finding
 from incentives.calculation.position import Movement, PositionRule
-from incentives.calculation.segments import Earned, Part, Pile, Segment, give_back
+from incentives.calculation.segments import Part, Pile, Segment, give_back
 from incentives.facts import Event, EventRef, Invoice
 from incentives.rules.commission import Base
 
@@ -44,7 +43,7 @@ class CashBook:
         """The cash of a team's invoices, whoever is credited."""
         key = ("team", team, base, categories, currency)
         if key not in self._known:
-            rule = PositionRule(base=base, categories=categories)
+            rule = PositionRule.of(base, categories)
             self._known[key] = [
                 cash
                 for invoice in self.book.invoices_of_team(team)
@@ -69,10 +68,10 @@ class CashBook:
         """The cash of a payee's credits of some roles (none: all) on some invoices."""
         key = ("payee", payee_id, team, roles, base, categories, currency)
         if key not in self._known:
-            rule = PositionRule(base=base, categories=categories)
+            rule = PositionRule.of(base, categories)
             found: list[Cash] = []
             for invoice in invoices:
-                credits, movements, sizes = self.book.credited(invoice, rule, roles)
+                credits, movements, sizes = self.book.credited(self.book.work(invoice), rule, roles)
                 if any(credit.payee_id == payee_id for credit in credits):
                     credited = own(payee_id, movements, credits, sizes)
                     found += self._of(
@@ -87,13 +86,13 @@ class CashBook:
     def _of(
         self, invoice: Invoice, currency: str, moved: Iterable[tuple[Movement, int]], payee_id: str | None = ""
     ) -> list[Cash]:
-        pile: CashPile[int] = CashPile(self.book)
+        pile = CashPile(self.book)
         found: list[Cash] = []
         for movement, amount in moved:
             event, on = movement.event, movement.on
             assert event is not None
             for segment, plan_minor in pile.moved(event, amount):
-                found.append(Cash(on, plan_minor, segment.earned, invoice.invoice_id))
+                found.append(Cash(on, plan_minor, segment.days_late, invoice.invoice_id))
             if pile.new:
                 plan_minor, unconverted = self._converted(invoice, currency, event, pile.new, payee_id)
                 days_late = (on - movement.due_on).days
@@ -114,17 +113,24 @@ class CashBook:
         return 0, Finding("missing_fx_rate", invoice.invoice_id, payee_id, event.event_id, message)
 
 
-class CashPile(Generic[Earned]):
+@dataclass(slots=True)
+class Collected(Segment):
+    """Cash with its lateness."""
+
+    days_late: int = 0
+
+
+class CashPile:
     """Cash of one invoice, piece by piece: which of it goes back, and which comes back (section 8)."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
-        self._pile: Pile[Earned] = Pile()
-        self._taken: dict[EventRef, list[Part[Earned]]] = {}
+        self._pile: Pile[Collected] = Pile()
+        self._taken: dict[EventRef, list[Part[Collected]]] = {}
         self.new = 0
         """What the last movement brought beyond what came back: the caller adds it."""
 
-    def moved(self, event: Event, amount: int) -> Iterator[tuple[Segment[Earned], int]]:
+    def moved(self, event: Event, amount: int) -> Iterator[tuple[Collected, int]]:
         """The segments that a movement takes from or gives back to, each with its signed plan amount."""
         self.new = max(0, amount)
         if amount < 0:
@@ -139,9 +145,10 @@ class CashPile(Generic[Earned]):
                     self.new -= size
                     yield part.segment, give_back(part, size)
 
-    def add(self, event: Event, plan_minor: int, earned: Earned) -> None:
+    def add(self, event: Event, plan_minor: int, days_late: int) -> None:
         """The new money of the last movement."""
-        self._pile.add(Segment(event.occurred_on, event.ref, "", self.new, plan_minor, 0, earned))
+        ref, new = event.ref, self.new
+        self._pile.add(Collected(event.occurred_on, ref, "", new, plan_minor, 0, days_late=days_late))
 
     def latest_day(self) -> dt.date:
         """The day of the newest cash that is still there."""

@@ -8,16 +8,17 @@ running total has moved.
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from incentives.calculation.book import Book
 from incentives.calculation.credits import Credited
-from incentives.calculation.curve import NO_MULTIPLIERS, Curve, Cut, cut_at_limits
-from incentives.calculation.holdings import Before, Holding, Lost, Taken, Terms, Window, WindowKey, before_of
+from incentives.calculation.curve import NO_MULTIPLIERS, Curve, Cut, Factors, cut_at_limits
+from incentives.calculation.holdings import Before, Holding, Lost, Money, Taken, Window, WindowKey, before_of
 from incentives.calculation.lines import Finding, FindingKind, Line, LineKind
 from incentives.calculation.position import Movement
 from incentives.calculation.reasons import CommissionWhy, StepTaken, Undone
-from incentives.calculation.segments import Part, Pile, Segment, give_back
+from incentives.calculation.segments import Part, Pile, give_back
 from incentives.calendar import period_of
 from incentives.facts import Event
 from incentives.money import PPM, convert, rounded
@@ -35,7 +36,7 @@ class Follower:
         self.ends_on = book.payees[payee_id].ends_on
         self.per_event = plan.rules_as_of == "payment"
         self.windows: dict[WindowKey, Window] = {}
-        self._places: dict[tuple[Curve, str | dt.date], Window] = {}
+        self._places: defaultdict[Curve, dict[str | dt.date, Window]] = defaultdict(dict)
         self.lines: list[Line] = []
         self.findings: list[Finding] = []
 
@@ -91,15 +92,13 @@ class Follower:
             undone.append(Undone(part.segment.on, part.segment.cause, size, restored, restored, taken.line))
         moved = amount - left
         if moved:
-            self._write(
-                "restoration", holding, movement, payable_on, moved, before_exact, undone, windows.values()
-            )
+            self._write("restoration", holding, movement, payable_on, before_exact, undone, windows.values())
         return moved
 
     def _give_back(self, holding: Holding, taken: Taken, size: int) -> int:
         """Restore a part of what was taken, the last part the rest; returns the exact commission."""
         part, whole_size = taken.part, taken.part.size
-        terms = part.segment.earned
+        money = part.segment
         plan_minor = give_back(part, size)
         restored = 0
         for at, (segment, commission) in enumerate(taken.commission):
@@ -109,26 +108,29 @@ class Follower:
             restored += back
         holding.left += restored
         holding.total.exact += restored
-        if terms.window is not None and terms.curve is not None:
+        if money.window is not None:
             if taken.counted:
-                terms.window.attained += plan_minor
+                money.window.attained += plan_minor
             if taken.weight:
                 weight = taken.weight if size == whole_size else rounded(taken.weight * size, whole_size)
                 taken.weight -= weight
-                terms.window.weigh(part.segment, weight)
+                money.window.weigh(money, weight)
         return restored
 
     def _earn(self, holding: Holding, movement: Movement, amount: int) -> None:
         """New money at today's curve; where it earns nothing, the reason is found and a segment stays."""
-        version_from, curve = holding.curves.on(movement.on)
+        curve = holding.curve
+        version_from = curve.version_from if curve is not None else None
+        if curve is None:
+            version_from, curve = holding.curve_on(movement.on)
         nothing: FindingKind | None = None
         if self.per_event or self.ends_on is not None or version_from is None:
             nothing = self._earns_nothing(version_from, curve, movement.on)
         if nothing or curve is None:
             self._add_nothing(holding, movement, amount, nothing)
             return
-        factors, plan_minor, rate_ppm = NO_MULTIPLIERS, amount, None
         component, currency = curve.component, holding.invoice.currency
+        factors, plan_minor, rate_ppm = NO_MULTIPLIERS, amount, PPM
         if component.multipliers:
             found = curve.factors(holding.subject, movement)
             if found is None:
@@ -136,27 +138,17 @@ class Follower:
                 return
             factors = found
         if currency != self.plan.currency:
-            rate_ppm = self.book.rate_ppm(currency, self.plan.currency, movement.on)
-            if rate_ppm is None:
+            rate = self.book.rate_ppm(currency, self.plan.currency, movement.on)
+            if rate is None:
                 self._add_nothing(holding, movement, amount, "missing_fx_rate")
                 return
-            plan_minor = convert(amount, currency, self.plan.currency, rate_ppm)
-        over = component.accumulates_over
-        place = (curve, holding.invoice.invoice_id if over == "invoice" else movement.on)
-        window = self._places.get(place) or self._window(curve, place[1])
+            plan_minor, rate_ppm = convert(amount, currency, self.plan.currency, rate), rate
+        place = holding.invoice.invoice_id if component.accumulates_over == "invoice" else movement.on
+        window = self._places[curve].get(place) or self._window(curve, place)
         if window is None:
             self._add_nothing(holding, movement, amount, "missing_target")
             return
-        payable_on = movement.on
-        if component.hold_days:
-            payable_on += dt.timedelta(days=component.hold_days)
-        terms = Terms(curve, factors, window, payable_on)
-        if rate_ppm is not None:
-            terms.fx_rate_ppm = rate_ppm
-        if component.tiers_apply == "whole_amount":
-            self._add_whole(holding, movement, amount, plan_minor, curve, terms, window)
-        else:
-            self._add_marginal(holding, movement, amount, plan_minor, curve, terms, window)
+        self._add_money(holding, movement, amount, plan_minor, curve, factors, window, rate_ppm)
 
     def _earns_nothing(
         self, version_from: dt.date | None, curve: Curve | None, day: dt.date
@@ -182,8 +174,7 @@ class Follower:
         """Money that earns nothing still leaves a segment, with commission 0 and no attainment (section 5)."""
         event, invoice = movement.event, holding.invoice
         ref = event.ref if event is not None else None
-        terms = Terms(None, NO_MULTIPLIERS, None, movement.on)
-        holding.pile.add(Segment(movement.on, ref, movement.cause, amount, 0, 0, terms, uncredited))
+        holding.pile.add(Money(movement.on, ref, movement.cause, amount, 0, 0, uncredited))
         if what and what != "no_plan":
             message = _NOTHING[what].format(
                 plan=self.plan.name, component=self.component, on=movement.on, currency=invoice.currency
@@ -191,57 +182,45 @@ class Follower:
             event_id = event.event_id if event is not None else ""
             self.findings.append(Finding(what, invoice.invoice_id, self.payee_id, event_id, message))
 
-    def _add_marginal(
+    def _add_money(
         self,
         holding: Holding,
         movement: Movement,
         amount: int,
         plan_minor: int,
         curve: Curve,
-        terms: Terms,
+        factors: Factors,
         window: Window,
+        rate_ppm: int,
     ) -> None:
-        """Each part at the rate of its tier: m x (F(A') - F(A) + add x movement) (section 7)."""
-        attained, factors = window.attained, terms.factors
+        """One segment per tier; the commission of each, or its weight in the window (section 7).
+
+        Marginal: m x (F(A') - F(A) + add x movement). ``whole_amount``: the event is worth the change of T.
+        """
+        on, cause, event, attained = movement.on, movement.cause, movement.event, window.attained
+        ref = (event.source, event.event_id) if event is not None else None
+        hold_days = curve.component.hold_days
+        payable_on = on + dt.timedelta(days=hold_days) if hold_days else on
+        whole_amount = curve.component.tiers_apply == "whole_amount"
+        windows = (before_of(window),) if whole_amount else ()
+        total, m_ppm, add_ppm = holding.total, factors.m_ppm, factors.add_ppm
+        before_exact = total.exact
         cuts = cut_at_limits(window.tiers[curve.version_from], attained, amount, plan_minor)
-        before_exact = holding.total.exact
-        event = movement.event
-        ref = event.ref if event is not None else None
         for size, cut_minor, rates in cuts:
             exact = 0
-            for part_minor, rate_ppm in rates:
-                exact += factors.m_ppm * (rate_ppm + factors.add_ppm) * part_minor
-            holding.pile.add(Segment(movement.on, ref, movement.cause, size, cut_minor, exact, terms))
+            if not whole_amount:
+                for part_minor, tier_ppm in rates:
+                    exact += m_ppm * (tier_ppm + add_ppm) * part_minor
+            money = Money(
+                on, ref, cause, size, cut_minor, exact, False, curve, factors, window, payable_on, rate_ppm
+            )
+            holding.pile.add(money)
             holding.left += exact
-            holding.total.exact += exact
+            total.exact += exact
+            if whole_amount:
+                window.weigh(money, PPM * m_ppm * cut_minor)
         window.attained = attained + plan_minor
-        self._write(
-            "earning", holding, movement, terms.payable_on, amount, before_exact, cuts, (), terms, attained
-        )
-
-    def _add_whole(
-        self,
-        holding: Holding,
-        movement: Movement,
-        amount: int,
-        plan_minor: int,
-        curve: Curve,
-        terms: Terms,
-        window: Window,
-    ) -> None:
-        """The rate reached applies to everything in the window: an event is worth the change of T (section 7)."""
-        before = before_of(window)
-        cuts = cut_at_limits(window.tiers[curve.version_from], window.attained, amount, plan_minor)
-        ref = movement.event.ref if movement.event is not None else None
-        for size, cut_minor, _ in cuts:
-            segment = Segment(movement.on, ref, movement.cause, size, cut_minor, 0, terms)
-            holding.pile.add(segment)
-            window.weigh(segment, PPM * terms.factors.m_ppm * cut_minor)
-        window.attained += plan_minor
-        exact = holding.total.exact
-        self._write(
-            "earning", holding, movement, terms.payable_on, amount, exact, cuts, (before,), terms, before.attained
-        )
+        self._write("earning", holding, movement, payable_on, before_exact, cuts, windows, money, attained)
 
     def _window(self, curve: Curve, place: str | dt.date) -> Window | None:
         """The window of an invoice or a day, with the curve's tiers; ``None`` where it lacks its target."""
@@ -260,7 +239,7 @@ class Follower:
                 if target is None:
                     return None
             window.tiers[curve.version_from] = curve.tiers(target)
-        self._places[curve, place] = window
+        self._places[curve][place] = window
         return window
 
     # Money that moves down -------------------------------------------------------------------------
@@ -284,12 +263,12 @@ class Follower:
             )
             for segment, lost in taken.commission:
                 if lost:
-                    payable_on = max(payable_on, segment.earned.payable_on)
+                    payable_on = max(payable_on, segment.payable_on)
             if taken.weight:
-                payable_on = max(payable_on, part.segment.earned.payable_on)
+                payable_on = max(payable_on, part.segment.payable_on)
         payable_on = max([payable_on, *_losers_of_a_step_back(windows.values())])
         kind: LineKind = "suspension" if suspends else "clawback"
-        line = self._write(kind, holding, movement, payable_on, -amount, before_exact, undone, windows.values())
+        line = self._write(kind, holding, movement, payable_on, before_exact, undone, windows.values())
         for taken in losses:
             taken.payable_on, taken.line = payable_on, line
         if holding.lost is None:
@@ -300,17 +279,17 @@ class Follower:
             holding.lost.by_event.setdefault(event.ref, []).extend(losses)
 
     @staticmethod
-    def _remember(windows: dict[int, Before], part: Part[Terms]) -> None:
-        window = part.segment.earned.window
+    def _remember(windows: dict[int, Before], part: Part[Money]) -> None:
+        window = part.segment.window
         if window is not None and id(window) not in windows:
             windows[id(window)] = before_of(window)
 
     def _take_back(
-        self, holding: Holding, part: Part[Terms], movement: Movement, suspends: bool, lowered: dict[int, int]
+        self, holding: Holding, part: Part[Money], movement: Movement, suspends: bool, lowered: dict[int, int]
     ) -> Taken:
         """What one part loses; its share of commission leaves the pile whether it is taken or kept."""
-        terms = part.segment.earned
-        curve, window, factors = terms.curve, terms.window, terms.factors
+        money = part.segment
+        curve, window, factors = money.curve, money.window, money.factors
         if curve is None or window is None:
             return Taken(part, [], 0, False, movement.on)
         clawback = curve.component.clawback
@@ -318,7 +297,7 @@ class Follower:
         counted = suspends or clawback.attainment == "reduce"
         attained = window.attained if counted else lowered.get(id(window), window.attained)
         weight = 0
-        commission: list[tuple[Segment[Terms], int]] = []
+        commission: list[tuple[Money, int]] = []
         if curve.component.tiers_apply == "whole_amount":
             weight = share_ppm * factors.m_ppm * part.plan_minor
             window.weigh(part.segment, -weight)
@@ -340,7 +319,7 @@ class Follower:
         holding.total.exact -= taken.exact
         return taken
 
-    def _share_ppm(self, curve: Curve, part: Part[Terms], movement: Movement) -> int:
+    def _share_ppm(self, curve: Curve, part: Part[Money], movement: Movement) -> int:
         """How much of the commission is taken: the rest is kept for good (section 8)."""
         clawback, event = curve.component.clawback, movement.event
         if event is None:
@@ -361,11 +340,10 @@ class Follower:
         holding: Holding,
         movement: Movement,
         payable_on: dt.date,
-        moved: int,
         before_exact: int,
         parts: Sequence[Cut] | Sequence[Undone],
         windows: Iterable[Before] = (),
-        terms: Terms | None = None,
+        money: Money | None = None,
         attained: int = 0,
     ) -> Line | None:
         """Book the totals that moved and write the difference as a line; nothing where it is 0."""
@@ -382,20 +360,18 @@ class Follower:
                 steps.append(StepTaken(window.key[1], before.attained, window.attained, before.worth, worth))
         if not amount_minor:
             return None
-        curve = terms.curve if terms is not None else None
-        version_from = curve.version_from if curve is not None else holding.curves.on(movement.on)[0]
+        curve = money.curve if money is not None else None
+        version_from = curve.version_from if curve is not None else holding.curve_on(movement.on)[0]
         assert version_from is not None, "money that earned had a version"
-        exact = total.exact
-        why = CommissionWhy(
-            holding.invoice, movement, moved, self.plan, before_exact, exact, parts, steps, terms, attained
-        )
+        invoice = holding.invoice
+        why = CommissionWhy(invoice, movement, self.plan, before_exact, parts, steps, money, attained)
         line = Line(
             self.payee_id,
             self.plan.plan,
             self.component,
             kind,
             movement.cause,
-            holding.invoice.invoice_id,
+            invoice.invoice_id,
             movement.on,
             payable_on,
             amount_minor,
@@ -421,7 +397,7 @@ def _newest_first(holding: Holding, taken: Sequence[Taken]) -> list[Taken]:
     return [by_part[id(part)] for part in holding.pile.newest_first(each.part for each in by_part.values())]
 
 
-def _drained(pile: Pile[Terms], part: Part[Terms], loss: int) -> list[tuple[Segment[Terms], int]]:
+def _drained(pile: Pile[Money], part: Part[Money], loss: int) -> list[tuple[Money, int]]:
     """Where a recalculated loss comes from: the part's own commission, the rest of its segment, then the
     next older segments, then from the newest (section 8)."""
     sources = [(part.segment, min(loss, part.commission))]
@@ -438,9 +414,7 @@ def _drained(pile: Pile[Terms], part: Part[Terms], loss: int) -> list[tuple[Segm
     return sources
 
 
-def _shared_out(
-    sources: list[tuple[Segment[Terms], int]], loss: int, share_ppm: int
-) -> list[tuple[Segment[Terms], int]]:
+def _shared_out(sources: list[tuple[Money, int]], loss: int, share_ppm: int) -> list[tuple[Money, int]]:
     """The share of a loss that is taken, R at 10^-12 over the whole, by source; the rest is kept for good."""
     taken = []
     so_far = before = 0
@@ -464,6 +438,6 @@ def _losers_of_a_step_back(
             if rate_ppm < before.worth[version_from, add_ppm][0]
         }
         for segment, in_sum in before.window.money.values() if fell else ():
-            curve = segment.earned.curve
+            curve = segment.curve
             if in_sum > 0 and curve is not None and curve.version_from in fell:
-                yield segment.earned.payable_on
+                yield segment.payable_on

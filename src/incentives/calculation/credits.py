@@ -69,6 +69,8 @@ def own(
 ) -> list[Credited]:
     """The movements of a payee's own credits."""
     mine = [column for credit, column in zip(credits, sizes, strict=True) if credit.payee_id == payee_id]
+    if not mine:
+        return []
     if len(mine) == 1:
         amounts: Sequence[int] = mine[0]
     else:

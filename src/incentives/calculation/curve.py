@@ -120,7 +120,11 @@ class Curve:
 
     def factors(self, subject: Subject, movement: Movement) -> Factors | None:
         """The multipliers at an event; ``None`` where one of them has no match."""
-        looked_at = tuple([look(subject, movement) for look in self._lookers])
+        looked_at: tuple[Looked, ...]
+        if len(self._lookers) == 1:
+            looked_at = (self._lookers[0](subject, movement),)
+        else:
+            looked_at = tuple([look(subject, movement) for look in self._lookers])
         try:
             return self._answers[looked_at]
         except KeyError:
@@ -208,29 +212,6 @@ def _average(multiplier: ValueMultiplier, net_by_category: tuple[tuple[str, int]
     if whole <= 0:
         return None
     return Factor(multiplier.by, net_by_category, numerator, PPM * whole)
-
-
-class Curves:
-    """Which curve holds for an invoice's money on a day: one for all of it, or the one of the event's date."""
-
-    __slots__ = ("_always", "_by_day")
-
-    def __init__(self, always: Curve | None, by_day: Sequence[tuple[dt.date, Curve | None]] = ()) -> None:
-        """One curve for every day, or per version's first day its curve (``None``: it lacks the component)."""
-        self._always = always
-        self._by_day = by_day
-
-    def on(self, day: dt.date) -> tuple[dt.date | None, Curve | None]:
-        """The version in force on the rule date of an event of that day (``None``: none yet), and its curve."""
-        always = self._always
-        if always is not None:
-            return always.version_from, always
-        found: tuple[dt.date | None, Curve | None] = (None, None)
-        for version_from, curve in self._by_day:
-            if version_from > day:
-                break
-            found = (version_from, curve)
-        return found
 
 
 Cut = tuple[int, int, tuple[tuple[int, int], ...]]

@@ -5,29 +5,21 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
 
 from incentives.calculation.bonuses import Bonuses, PoolOutcome
 from incentives.calculation.book import Book, rule_day
 from incentives.calculation.caps import cap_lines
 from incentives.calculation.commission import Follower
-from incentives.calculation.credits import Credited, own, team
-from incentives.calculation.curve import Curve, Curves
 from incentives.calculation.draws import draw_lines
 from incentives.calculation.explanation import Step, Value
-from incentives.calculation.holdings import Holding
 from incentives.calculation.lines import Finding, Line, MetricValue
 from incentives.calculation.metrics import Metrics
-from incentives.calculation.position import PositionRule, position_rule
+from incentives.calculation.position import PositionRule
 from incentives.calculation.spiffs import spiff_lines
-from incentives.calculation.timeline import OrderKey
+from incentives.calculation.streams import Streams
 from incentives.facts import Facts, Invoice
 from incentives.money import EXACT
-from incentives.rules.commission import Commission
-from incentives.rules.plan import Plan, Version
-
-Stream = list[tuple[OrderKey, Holding, Credited]]
-"""Credited movements with the holding that each moves, and where it stands in the order of section 3."""
+from incentives.rules.plan import Plan
 
 Progress = Callable[[int, int], None]
 """Told how many payees and teams are done, of how many."""
@@ -82,8 +74,7 @@ class Calculation:
         self.book = book
         self.metrics = Metrics(book)
         self.bonuses = Bonuses(book, self.metrics)
-        self._curves: dict[tuple[str, str, dt.date], Curve | None] = {}
-        self._rules: dict[tuple[str, str, dt.date], tuple[bool, Curve | None]] = {}
+        self.streams = Streams(book)
 
     def payee_lines(self, payee_id: str) -> list[Line]:
         """Everything one payee should have from the plans assigned to them."""
@@ -127,143 +118,11 @@ class Calculation:
             lines = list(self.bonuses.target_lines(plan, name, payee_id))
         elif kind == "commission":
             follower = Follower(self.book, plan, name, payee_id)
-            lines = follower.follow(self._stream(plan, name, payee_id))
+            lines = follower.follow(self.streams.of(plan, name, payee_id))
             self.book.findings.update(follower.findings)
             starts = self.book.company.fiscal_year_starts
             lines += cap_lines(tuple(lines), plan, name, payee_id, self.book.as_of, starts)
         return lines
-
-    # The stream of credited movements ----------------------------------------------------------------
-
-    def _stream(self, plan: Plan, name: str, payee_id: str) -> Stream:
-        """A payee's credited movements under one component, in the order of section 3."""
-        found: Stream = []
-        commissions = [
-            (version, each) for version in plan.versions if isinstance(each := version.component(name), Commission)
-        ]
-        people = frozenset[str]()
-        if any(each.credits == "team" for _, each in commissions):
-            people = self.book.people_of(payee_id)
-        invoices = self._invoices(people) if people else self.book.invoices_of_payee.get(payee_id, [])
-        for invoice in invoices:
-            if plan.rules_as_of == "payment":
-                found += self._by_event(plan, name, payee_id, people, invoice, commissions)
-            else:
-                found += self._by_invoice(plan, name, payee_id, people, invoice)
-        found.sort(key=itemgetter(0))
-        return found
-
-    def _invoices(self, people: frozenset[str]) -> list[Invoice]:
-        found = {
-            invoice.invoice_id: invoice
-            for payee_id in people
-            for invoice in self.book.invoices_of_payee.get(payee_id, ())
-        }
-        return list(found.values())
-
-    def _by_invoice(
-        self, plan: Plan, name: str, payee_id: str, people: frozenset[str], invoice: Invoice
-    ) -> Stream:
-        """The invoice's own date picks one version for all of its money (section 6)."""
-        day = rule_day(plan, invoice)
-        assert day is not None
-        in_force, curve = self._in_force(plan, name, day)
-        if curve is None or not self.book.is_on_plan(plan, day, payee_id):
-            return []
-        component = curve.component
-        credited = self._credited(component, payee_id, people, invoice, curve.rule, component.roles)
-        if not credited:
-            return []
-        holding = Holding(invoice, Curves(curve if in_force else None), self.book.subject(invoice))
-        return [(each.movement.key, holding, each) for each in credited]
-
-    def _by_event(
-        self,
-        plan: Plan,
-        name: str,
-        payee_id: str,
-        people: frozenset[str],
-        invoice: Invoice,
-        commissions: Sequence[tuple[Version, Commission]],
-    ) -> Stream:
-        """Each event's date picks its version; the pile holds the roles of all of them."""
-        component = commissions[0][1]
-        listings = {each.roles for _, each in commissions}
-        every_role = dict.fromkeys(role for _, each in commissions for role in each.roles)
-        roles = () if () in listings else tuple(every_role)
-        by_day: list[tuple[dt.date, Curve | None]] = []
-        suspend_after_days: list[tuple[dt.date | None, int | None]] = [(None, None)]
-        for version in plan.versions:
-            curve = self._curve(plan, version, name)
-            by_day.append((version.effective_from, curve))
-            days = curve.component.suspend_after_days if curve else None
-            suspend_after_days.append((version.effective_from, days))
-        rule = position_rule(component, tuple(suspend_after_days))
-        curves = Curves(None, by_day)
-        holding = Holding(invoice, curves, self.book.subject(invoice))
-        credited = self._credited(component, payee_id, people, invoice, rule, roles)
-        if len(listings) > 1:
-            self._leave_out_unlisted(credited, curves, payee_id, people, invoice, rule, component)
-        return [(each.movement.key, holding, each) for each in credited]
-
-    def _leave_out_unlisted(
-        self,
-        credited: list[Credited],
-        curves: Curves,
-        payee_id: str,
-        people: frozenset[str],
-        invoice: Invoice,
-        rule: PositionRule,
-        component: Commission,
-    ) -> None:
-        """Money of roles that the version in force does not list moves the pile and earns nothing."""
-        for each in credited:
-            _, curve = curves.on(each.movement.on)
-            if curve is None or not curve.component.roles or each.amount < 0:
-                continue
-            now = self._credited(component, payee_id, people, invoice, rule, curve.component.roles)
-            listed_now = next((other for other in now if other.movement is each.movement), None)
-            worth = max(0, listed_now.amount - listed_now.uncredited) if listed_now else 0
-            each.uncredited = max(each.uncredited, each.amount - worth)
-
-    def _credited(
-        self,
-        component: Commission,
-        payee_id: str,
-        people: frozenset[str],
-        invoice: Invoice,
-        rule: PositionRule,
-        roles: tuple[str, ...],
-    ) -> list[Credited]:
-        mine = people if component.credits == "team" else {payee_id}
-        credits, movements, sizes = self.book.credited(invoice, rule, roles)
-        if not any(credit.payee_id in mine for credit in credits):
-            return []
-        if component.credits == "team":
-
-            def reports(member_id: str, day: dt.date) -> bool:
-                return self.book.reports(payee_id, member_id, day)
-
-            return team(people, reports, movements, credits, sizes)
-        return own(payee_id, movements, credits, sizes)
-
-    def _in_force(self, plan: Plan, name: str, day: dt.date) -> tuple[bool, Curve | None]:
-        """Whether a version is in force on a rule date, and its curve; before the first version, the first's."""
-        key = (plan.plan, name, day)
-        found = self._rules.get(key)
-        if found is None:
-            version = plan.version_on(day)
-            curve = self._curve(plan, version or plan.versions[0], name)
-            found = self._rules[key] = (version is not None, curve)
-        return found
-
-    def _curve(self, plan: Plan, version: Version, name: str) -> Curve | None:
-        """A version's commission of that name, ready to be asked; ``None`` where the version has none."""
-        key = (plan.plan, name, version.effective_from)
-        if key not in self._curves:
-            found = version.component(name)
-            self._curves[key] = Curve(version.effective_from, found) if isinstance(found, Commission) else None
-        return self._curves[key]
 
     # Findings ----------------------------------------------------------------------------------------
 
@@ -285,7 +144,7 @@ class Calculation:
             day = rule_day(plan, invoice)
             if day is not None and book.is_on_plan(plan, day, payee_id):
                 return
-        _, movements, sizes = book.credited(invoice, _CASH, ())
+        _, movements, sizes = book.credited(book.work(invoice), _CASH, ())
         for credit, column in zip(invoice.credits, sizes, strict=True):
             if credit.payee_id != payee_id:
                 continue
@@ -297,7 +156,7 @@ class Calculation:
                 yield Finding("no_plan", invoice.invoice_id, payee_id, event_id, message)
 
 
-_CASH = PositionRule()
+_CASH = PositionRule.of()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ The mutable state of a commission, and the only one: :mod:`commission` moves it,
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from incentives.calculation.curve import Curve, Curves, Factors, Subject, Tiers
+from incentives.calculation.curve import NO_MULTIPLIERS, Curve, Factors, Subject, Tiers
 from incentives.calculation.lines import Line
 from incentives.calculation.segments import Part, Pile, Segment
 from incentives.facts import EventRef, Invoice
@@ -46,14 +47,13 @@ class Window:
     total: Total = field(default_factory=Total)
     weights: dict[tuple[dt.date, int], int] = field(default_factory=dict)
     """Σ m x movement at 10^-12, by version and rate points."""
-    money: dict[int, tuple[Segment[Terms], int]] = field(default_factory=dict)
+    money: dict[int, tuple[Money, int]] = field(default_factory=dict)
     """What each segment has in that sum, by identity: what was kept for good stays in it."""
 
-    def weigh(self, segment: Segment[Terms], weight: int) -> None:
+    def weigh(self, segment: Money, weight: int) -> None:
         """Put money into the sum, or take it out."""
-        curve, factors = segment.earned.curve, segment.earned.factors
-        assert curve is not None
-        key = (curve.version_from, factors.add_ppm)
+        assert segment.curve is not None
+        key = (segment.curve.version_from, segment.factors.add_ppm)
         self.weights[key] = self.weights.get(key, 0) + weight
         _, in_sum = self.money.get(id(segment), (segment, 0))
         self.money[id(segment)] = (segment, in_sum + weight)
@@ -68,13 +68,13 @@ class Window:
 
 
 @dataclass(slots=True)
-class Terms:
-    """What money earned on: the curve of its version (``None``: it earned nothing), factors and window."""
+class Money(Segment):
+    """Money with the terms it earned on: curve of its version (``None``: it earned nothing), factors, window."""
 
-    curve: Curve | None
-    factors: Factors
-    window: Window | None
-    payable_on: dt.date
+    curve: Curve | None = None
+    factors: Factors = NO_MULTIPLIERS
+    window: Window | None = None
+    payable_on: dt.date = dt.date.min
     fx_rate_ppm: int = PPM
 
 
@@ -82,8 +82,8 @@ class Terms:
 class Taken:
     """What one part lost to one take-back: enough to give exactly that back."""
 
-    part: Part[Terms]
-    commission: list[tuple[Segment[Terms], int]]
+    part: Part[Money]
+    commission: list[tuple[Money, int]]
     """Exact commission taken, by the segment it came out of."""
     weight: int
     """What left the sum of a ``whole_amount`` window."""
@@ -111,14 +111,28 @@ class Holding:
     """One payee's money on one invoice: the pile, the running total, and what was lost and may come back."""
 
     invoice: Invoice
-    curves: Curves
     subject: Subject
-    pile: Pile[Terms] = field(default_factory=Pile)
+    curve: Curve | None
+    """The one curve for all of its money, or ``None``: then each event's day says."""
+    by_day: Sequence[tuple[dt.date, Curve | None]] = ()
+    """From each version's first day on, its curve (``None``: it lacks the component)."""
+    pile: Pile[Money] = field(default_factory=Pile)
     total: Total = field(default_factory=Total)
     left: int = 0
     """Commission in the segments, exact."""
     lost: Lost | None = None
     """``None`` as long as nothing was taken."""
+
+    def curve_on(self, day: dt.date) -> tuple[dt.date | None, Curve | None]:
+        """The version in force on the rule date of an event of that day (``None``: none yet), and its curve."""
+        if self.curve is not None:
+            return self.curve.version_from, self.curve
+        found: tuple[dt.date | None, Curve | None] = (None, None)
+        for version_from, curve in self.by_day:
+            if version_from > day:
+                break
+            found = (version_from, curve)
+        return found
 
 
 @dataclass(slots=True)

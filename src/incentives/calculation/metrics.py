@@ -22,7 +22,7 @@ from incentives.rules.measures import Measure, MetricName
 
 METRICS: tuple[MetricName, ...] = get_args(MetricName)
 
-_CASH = PositionRule()
+_CASH = PositionRule.of()
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 from incentives.calculation.timeline import CONTRACTS, INVOICES, SUSPENSIONS, Moment, OrderKey, Timeline
@@ -18,16 +19,33 @@ Schedule = tuple[tuple[dt.date | None, int | None], ...]
 """From which day (``None``: from the first) how many days hold (``None``: never), oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PositionRule:
-    """Which part of an invoice is recognised, and when. Rules that are equal share their movements."""
+    """Which part of an invoice is recognised, and when.
 
-    base: Base = "net"
-    categories: tuple[str, ...] = ()
-    earns_on: EarnsOn = "payment"
-    release_at_ppm: int = PPM
-    suspend_after_days: Schedule = ((None, None),)
-    never_suspended: bool = False
+    Made by :meth:`of`, which returns the same rule for the same answer: rules are told apart by identity,
+    and components with the same rule share their movements.
+    """
+
+    base: Base
+    categories: tuple[str, ...]
+    earns_on: EarnsOn
+    release_at_ppm: int
+    suspend_after_days: Schedule
+    never_suspended: bool
+
+    @staticmethod
+    @cache
+    def of(
+        base: Base = "net",
+        categories: tuple[str, ...] = (),
+        earns_on: EarnsOn = "payment",
+        release_at_ppm: int = PPM,
+        suspend_after_days: Schedule = ((None, None),),
+        never_suspended: bool = False,
+    ) -> PositionRule:
+        """The rule; defaults are cash collected, net of tax."""
+        return PositionRule(base, categories, earns_on, release_at_ppm, suspend_after_days, never_suspended)
 
 
 @dataclass(slots=True)
@@ -50,16 +68,16 @@ class Movement:
 def position_rule(component: Commission, suspend_after_days: Schedule | None = None) -> PositionRule:
     """The part of a commission that decides the position; where versions change under it, so may the days
     after which an advance is suspended."""
-    advance = component.earns_on in ("invoice", "contract")
-    return PositionRule(
-        base=component.base,
-        categories=component.categories,
-        earns_on=component.earns_on,
-        release_at_ppm=component.release_at_ppm if component.earns_on == "full_payment" else PPM,
-        suspend_after_days=(suspend_after_days or ((None, component.suspend_after_days),))
-        if advance
-        else ((None, None),),
-        never_suspended=component.never_suspended,
+    earns_on = component.earns_on
+    advance = earns_on in ("invoice", "contract")
+    schedule = suspend_after_days or ((None, component.suspend_after_days),)
+    return PositionRule.of(
+        component.base,
+        component.categories,
+        earns_on,
+        component.release_at_ppm if earns_on == "full_payment" else PPM,
+        schedule if advance else ((None, None),),
+        component.never_suspended,
     )
 
 

@@ -16,7 +16,7 @@ from incentives.money import EXACT
 
 if TYPE_CHECKING:
     from incentives.calculation.curve import Cut
-    from incentives.calculation.holdings import Terms, Worth
+    from incentives.calculation.holdings import Money, Worth
     from incentives.calculation.lines import Line
     from incentives.calculation.position import Movement
     from incentives.facts import Invoice
@@ -52,23 +52,22 @@ class CommissionWhy:
 
     invoice: Invoice
     movement: Movement
-    moved: int
     plan: Plan
     before_exact: int
-    after_exact: int
     parts: Sequence[Cut] | Sequence[Undone]
     windows: Sequence[StepTaken] | None
-    terms: Terms | None
+    money: Money | None
+    """For an earning, a segment that it left: curve, factors and window are the same in all of them."""
     attained: int
 
     def step(self, line: Line) -> Step:
         """The tree: what happened, position, share, attainment, factors, pieces, rounding, rule."""
         movement, event = self.movement, self.movement.event
         version = self.plan.version_on(movement.on if self.plan.rules_as_of == "payment" else self._rule_day())
-        steps = [*self._money(line), *self._parts(), *self._whole_amount()]
+        steps = [*self._money(line), *self._parts(line), *self._whole_amount()]
         rest = line.amount_minor * EXACT - sum(step.exact or 0 for step in steps)
         if rest:
-            before, after = self._totals()
+            before, after = self._totals(line)
             totals: dict[str, Value] = {"before": before, "after": after, "currency": self.plan.currency}
             steps.append(Step("rounding", totals, rest))
         steps.append(Step("payable", {"on": line.payable_on}))
@@ -93,11 +92,19 @@ class CommissionWhy:
             tuple(steps),
         )
 
-    def _totals(self) -> tuple[int, int]:
+    def _totals(self, line: Line) -> tuple[int, int]:
         """The exact running totals that the line is the rounded difference of."""
         before = sum(worth for window in self.windows or () for _, worth in window.worth_before.values())
         after = sum(worth for window in self.windows or () for _, worth in window.worth_after.values())
-        return self.before_exact + before, self.after_exact + after
+        moved_exact = sum(step.exact or 0 for step in self._parts(line))
+        return self.before_exact + before, self.before_exact + moved_exact + after
+
+    def _moved(self, line: Line) -> int:
+        """The payee's part of the movement, signed; money that earned nothing is not in it."""
+        if self.money is not None:
+            return sum(part[0] for part in self.parts if not isinstance(part, Undone))
+        size = sum(part.size for part in self.parts if isinstance(part, Undone))
+        return size if line.kind == "restoration" else -size
 
     def _rule_day(self) -> dt.date:
         if self.plan.rules_as_of == "contract":
@@ -111,28 +118,29 @@ class CommissionWhy:
             "after_minor": movement.after,
             "currency": currency,
         }
-        if self.terms is not None and self.terms.curve is not None:
-            component = self.terms.curve.component
+        if self.money is not None and self.money.curve is not None:
+            component = self.money.curve.component
             position["gross_minor"] = sum(line.net_minor + line.tax_minor for line in self.invoice.lines)
             position["base"] = component.base
             position["worth_minor"] = commissionable(self.invoice, component.base, component.categories)
         yield Step("position", position)
-        if self.moved != movement.after - movement.before:
+        moved = self._moved(line)
+        if moved != movement.after - movement.before:
             mine = [each for each in self.invoice.credits if each.payee_id == line.payee_id]
             share: dict[str, Value] = {
-                "moved_minor": self.moved,
+                "moved_minor": moved,
                 "currency": currency,
                 "share_ppm": mine[0].share_ppm if len(mine) == 1 else None,
                 "role": ", ".join(each.role for each in mine),
             }
             yield Step("share", share)
-        if self.terms is None:
+        if self.money is None:
             return
-        window = self.terms.window
+        window = self.money.window
         into = sum(part[1] for part in self.parts if not isinstance(part, Undone))
         if currency != self.plan.currency:
             rate: dict[str, Value] = {"into_minor": into, "currency": self.plan.currency}
-            yield Step("converted", rate | {"fx_rate_ppm": self.terms.fx_rate_ppm})
+            yield Step("converted", rate | {"fx_rate_ppm": self.money.fx_rate_ppm})
         yield Step(
             "attainment",
             {
@@ -142,7 +150,7 @@ class CommissionWhy:
                 "currency": self.plan.currency,
             },
         )
-        for factor in self.terms.factors.each:
+        for factor in self.money.factors.each:
             looked_at = factor.looked_at
             if isinstance(looked_at, tuple):
                 looked_at = ", ".join(category or "-" for category, _ in looked_at)
@@ -158,8 +166,8 @@ class CommissionWhy:
                 },
             )
 
-    def _parts(self) -> Iterator[Step]:
-        sign = 1 if self.moved > 0 else -1
+    def _parts(self, line: Line) -> Iterator[Step]:
+        sign = 1 if line.kind == "restoration" else -1
         for part in self.parts:
             if isinstance(part, Undone):
                 values: dict[str, Value] = {
@@ -173,9 +181,9 @@ class CommissionWhy:
                 }
                 yield Step("given_back" if sign > 0 else "taken", values, sign * part.exact)
             elif not self.windows:
-                assert self.terms is not None
+                assert self.money is not None
                 for part_minor, rate_ppm in part[2]:
-                    m_ppm, add_ppm = self.terms.factors.m_ppm, self.terms.factors.add_ppm
+                    m_ppm, add_ppm = self.money.factors.m_ppm, self.money.factors.add_ppm
                     yield Step(
                         "piece",
                         {

@@ -15,12 +15,9 @@ from typing import Generic, TypeVar
 from incentives.facts import EventRef
 from incentives.money import rounded
 
-Earned = TypeVar("Earned")
-"""What a component remembers of the money in a segment beside its size: factors, lateness, …"""
-
 
 @dataclass(slots=True)
-class Segment(Generic[Earned]):
+class Segment:
     """Money that moved up at once, in one tier; ``size``, ``plan_minor`` and ``commission`` are what is left.
 
     ``size`` is in minor units of the invoice's currency, ``plan_minor`` of the plan's; ``commission`` is
@@ -33,15 +30,18 @@ class Segment(Generic[Earned]):
     size: int
     plan_minor: int
     commission: int
-    earned: Earned
     uncredited: bool = False
 
 
+Money = TypeVar("Money", bound=Segment)
+"""A segment with what a component remembers of its money beside the size: factors, lateness, …"""
+
+
 @dataclass(slots=True)
-class Part(Generic[Earned]):
+class Part(Generic[Money]):
     """A part of a segment that a downward movement took out of it."""
 
-    segment: Segment[Earned]
+    segment: Money
     size: int
     plan_minor: int
     commission: int
@@ -49,12 +49,12 @@ class Part(Generic[Earned]):
 
 
 @dataclass(slots=True)
-class Pile(Generic[Earned]):
+class Pile(Generic[Money]):
     """The segments of one payee on one invoice, oldest first."""
 
-    segments: list[Segment[Earned]] = field(default_factory=list)
+    segments: list[Money] = field(default_factory=list)
 
-    def add(self, segment: Segment[Earned]) -> None:
+    def add(self, segment: Money) -> None:
         """Put a new segment on top; uncredited money goes after all others of its day (section 5)."""
         segments = self.segments
         if segments and segments[-1].uncredited and not segment.uncredited and segments[-1].on == segment.on:
@@ -66,7 +66,7 @@ class Pile(Generic[Earned]):
         else:
             segments.append(segment)
 
-    def take(self, amount: int, named: EventRef | None) -> Iterator[Part[Earned]]:
+    def take(self, amount: int, named: EventRef | None) -> Iterator[Part[Money]]:
         """Take an amount out, part by part: the named payment's segments first, then the newest first."""
         newest_first = self.segments[::-1]
         if named is not None:
@@ -80,13 +80,13 @@ class Pile(Generic[Earned]):
                     break
         assert not amount, "a pile holds all the money that moved up"
 
-    def newest_first(self, parts: Iterable[Part[Earned]]) -> list[Part[Earned]]:
+    def newest_first(self, parts: Iterable[Part[Money]]) -> list[Part[Money]]:
         """Parts that were taken, by the age of their segments."""
         rank = {id(segment): at for at, segment in enumerate(self.segments)}
         return sorted(parts, key=lambda part: -rank[id(part.segment)])
 
 
-def _cut(segment: Segment[Earned], size: int) -> Part[Earned]:
+def _cut(segment: Money, size: int) -> Part[Money]:
     """A part always carries its proportion out; the last part takes the rest."""
     if size == segment.size:
         part = Part(segment, size, segment.plan_minor, segment.commission)
@@ -103,7 +103,7 @@ def _cut(segment: Segment[Earned], size: int) -> Part[Earned]:
     return part
 
 
-def give_back(part: Part[Earned], size: int) -> int:
+def give_back(part: Part[Money], size: int) -> int:
     """Put some of a part back into its segment: returns the plan amount that goes with it, the last the rest.
 
     The commission is the caller's to restore: only it knows how much of it was taken.

@@ -183,7 +183,7 @@ def _while_full_since(book: Book, invoice: Invoice, last_day: dt.date) -> Iterat
 
     Broken and paid again is paid later; but a chargeback won brings back the cash it took with its days.
     """
-    pile: CashPile[None] = CashPile(book)
+    pile = CashPile(book)
     since = full_before = None
     collected = 0
     for moment in book.timeline(invoice).moments:
@@ -191,7 +191,7 @@ def _while_full_since(book: Book, invoice: Invoice, last_day: dt.date) -> Iterat
         for _ in pile.moved(event, moment.collected - collected):
             pass
         if pile.new:
-            pile.add(event, 0, None)
+            pile.add(event, 0, 0)
         collected = moment.collected
         if not collected >= moment.collectible > 0:
             since = None

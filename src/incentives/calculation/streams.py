@@ -1,0 +1,155 @@
+"""A payee's credited movements under one component, in the one order of section 3.
+
+Here a payee meets plan, version and invoices: which curve holds for whose money (sections 5 and 6). What
+the money is worth is told by :mod:`commission`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+from incentives.calculation.book import Book, Worked, rule_day
+from incentives.calculation.credits import Credited, own, team
+from incentives.calculation.curve import Curve
+from incentives.calculation.holdings import Holding
+from incentives.calculation.position import PositionRule, position_rule
+from incentives.calculation.timeline import OrderKey
+from incentives.facts import Invoice, covers
+from incentives.rules.commission import Commission
+from incentives.rules.plan import Plan, Version
+
+Stream = list[tuple[OrderKey, Holding, Credited]]
+"""Credited movements with the holding that each moves, and where it stands in the order of section 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose stream: a payee under a component of a plan, and for a team's credits the people below them."""
+
+    plan: Plan
+    component: str
+    payee_id: str
+    people: frozenset[str]
+    spans: Sequence[tuple[dt.date, dt.date | None]]
+    """When the plan is assigned to the payee."""
+    commissions: Sequence[Commission]
+
+
+class Streams:
+    """The streams of a book; what is worked out of an invoice is shared by all of them."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self._curves: dict[tuple[str, str, dt.date], Curve | None] = {}
+        self._rules: dict[tuple[str, str, dt.date], tuple[bool, Curve | None]] = {}
+
+    def of(self, plan: Plan, component: str, payee_id: str) -> Stream:
+        """The stream of one payee under one component."""
+        found = (version.component(component) for version in plan.versions)
+        commissions = [each for each in found if isinstance(each, Commission)]
+        people = frozenset[str]()
+        if any(each.credits == "team" for each in commissions):
+            people = self.book.people_of(payee_id)
+        spans = [(each.starts_on, each.ends_on) for each in self.book.assignments(plan, payee_id)]
+        asked = Asked(plan, component, payee_id, people, spans, commissions)
+        gather = self._by_event if plan.rules_as_of == "payment" else self._by_invoice
+        stream: Stream = []
+        for invoice in self.invoices(asked):
+            stream += gather(asked, invoice)
+        stream.sort(key=itemgetter(0))
+        return stream
+
+    def invoices(self, asked: Asked) -> Iterable[Invoice]:
+        """Every invoice that may bring something: of the payee's own credits, of their people's, or of both."""
+        of_payee = self.book.invoices_of_payee
+        if not any(each.credits == "team" for each in asked.commissions):
+            return of_payee.get(asked.payee_id, ())
+        whose = [asked.payee_id, *asked.people]
+        return {each.invoice_id: each for payee_id in whose for each in of_payee.get(payee_id, ())}.values()
+
+    def _by_invoice(self, asked: Asked, invoice: Invoice) -> Stream:
+        """The invoice's own date picks one version for all of its money (section 6)."""
+        day = rule_day(asked.plan, invoice)
+        assert day is not None
+        in_force, curve = self._in_force(asked, day)
+        if curve is None:
+            return []
+        for starts_on, ends_on in asked.spans:
+            if covers(day, starts_on, ends_on):
+                break
+        else:
+            return []
+        work = self.book.work(invoice)
+        credited = self._credited(asked, curve.component, work, curve.rule, curve.component.roles)
+        if not credited:
+            return []
+        holding = Holding(invoice, self.book.subject(work), curve if in_force else None)
+        return [(each.movement.key, holding, each) for each in credited]
+
+    def _by_event(self, asked: Asked, invoice: Invoice) -> Stream:
+        """Each event's date picks its version; the pile holds the roles of all of them."""
+        component = asked.commissions[0]
+        listings = {each.roles for each in asked.commissions}
+        every_role = dict.fromkeys(role for each in asked.commissions for role in each.roles)
+        roles = () if () in listings else tuple(every_role)
+        by_day: list[tuple[dt.date, Curve | None]] = []
+        suspend_after_days: list[tuple[dt.date | None, int | None]] = [(None, None)]
+        for version in asked.plan.versions:
+            curve = self._curve(asked, version)
+            by_day.append((version.effective_from, curve))
+            days = curve.component.suspend_after_days if curve else None
+            suspend_after_days.append((version.effective_from, days))
+        rule = position_rule(component, tuple(suspend_after_days))
+        work = self.book.work(invoice)
+        holding = Holding(invoice, self.book.subject(work), None, by_day)
+        credited = self._credited(asked, component, work, rule, roles)
+        if len(listings) > 1:
+            self._leave_out_unlisted(asked, credited, holding, work, rule)
+        return [(each.movement.key, holding, each) for each in credited]
+
+    def _leave_out_unlisted(
+        self, asked: Asked, credited: list[Credited], holding: Holding, work: Worked, rule: PositionRule
+    ) -> None:
+        """Money of roles that the version in force does not list moves the pile and earns nothing."""
+        for each in credited:
+            _, curve = holding.curve_on(each.movement.on)
+            if curve is None or not curve.component.roles or each.amount < 0:
+                continue
+            now = self._credited(asked, curve.component, work, rule, curve.component.roles)
+            listed_now = next((other for other in now if other.movement is each.movement), None)
+            worth = max(0, listed_now.amount - listed_now.uncredited) if listed_now else 0
+            each.uncredited = max(each.uncredited, each.amount - worth)
+
+    def _credited(
+        self, asked: Asked, component: Commission, work: Worked, rule: PositionRule, roles: tuple[str, ...]
+    ) -> list[Credited]:
+        """What an invoice's movements bring: over the payee's own credits, or those of their people."""
+        credits, movements, sizes = self.book.credited(work, rule, roles)
+        if component.credits == "own":
+            return own(asked.payee_id, movements, credits, sizes)
+
+        def reports(member_id: str, day: dt.date) -> bool:
+            return self.book.reports(asked.payee_id, member_id, day)
+
+        return team(asked.people, reports, movements, credits, sizes)
+
+    def _in_force(self, asked: Asked, day: dt.date) -> tuple[bool, Curve | None]:
+        """Whether a version is in force on a rule date, and its curve; before the first version, the first's."""
+        key = (asked.plan.plan, asked.component, day)
+        found = self._rules.get(key)
+        if found is None:
+            version = asked.plan.version_on(day)
+            curve = self._curve(asked, version or asked.plan.versions[0])
+            found = self._rules[key] = (version is not None, curve)
+        return found
+
+    def _curve(self, asked: Asked, version: Version) -> Curve | None:
+        """A version's commission, ready to be asked; ``None`` where the version has none of that name."""
+        key = (asked.plan.plan, asked.component, version.effective_from)
+        if key not in self._curves:
+            found = version.component(asked.component)
+            self._curves[key] = Curve(version.effective_from, found) if isinstance(found, Commission) else None
+        return self._curves[key]
