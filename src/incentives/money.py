@@ -67,22 +67,23 @@ def convert(amount_minor: int, from_currency: str, to_currency: str, rate_ppm: i
     return rounded(amount_minor * rate_ppm, PPM * 10**-shift)
 
 
-def cascade(position_minor: int, shares_ppm: Sequence[int]) -> list[int]:
-    """What each credit of one role holds of a position: R(P x S_k) - R(P x S_(k-1)), in listed order (section 5).
+def cascade(positions_minor: Sequence[int], shares_ppm: Sequence[int]) -> list[list[int]]:
+    """What each credit of one role holds of each position, in listed order (section 5).
 
-    Shares that sum to 1 lose nothing:
+    Credit k holds R(P x S_k) - R(P x S_(k-1)) with running shares S; shares that sum to 1 lose nothing:
 
-    >>> cascade(100, [333_333, 333_333, 333_334])
-    [33, 34, 33]
+    >>> cascade([100, 50], [333_333, 333_333, 333_334])
+    [[33, 17], [34, 16], [33, 17]]
     """
-    pieces = []
-    running_ppm = before = 0
+    columns = []
+    running_ppm = 0
+    before = [0] * len(positions_minor)
     for share_ppm in shares_ppm:
         running_ppm += share_ppm
-        after = rounded(position_minor * running_ppm, PPM)
-        pieces.append(after - before)
-        before = after
-    return pieces
+        upto = [rounded(position_minor * running_ppm, PPM) for position_minor in positions_minor]
+        columns.append([upper - lower for upper, lower in zip(upto, before, strict=True)])
+        before = upto
+    return columns
 
 
 def largest_remainder(total: int, weights: Iterable[tuple[str, int]]) -> dict[str, int]:

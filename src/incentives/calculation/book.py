@@ -18,7 +18,7 @@ from incentives.calculation.credits import listed, per_credit
 from incentives.calculation.curve import Subject
 from incentives.calculation.lines import Finding
 from incentives.calculation.position import Movement, PositionRule, contract_day, movements
-from incentives.calculation.timeline import Timeline, timeline
+from incentives.calculation.timeline import Timeline, paid_up, timeline
 from incentives.facts import (
     Assignment,
     Credit,
@@ -122,7 +122,6 @@ class Book:
                 continue
             cause = f"{event.source}/{event.event_id}" if event.event_id in twice else event.event_id
             self._events.setdefault(event.invoice_id, []).append((event, cause))
-            self._refs.setdefault(event.invoice_id, {}).setdefault(event.event_id, []).append(event.source)
             if event.payment_id or event.reverses:
                 naming.append(event)
         for event in naming:
@@ -139,7 +138,14 @@ class Book:
 
         No event names itself; where only others have the id, the first source counts.
         """
-        sources = self._refs.get(event.invoice_id, {}).get(named, ()) if named else ()
+        if not named:
+            return None
+        refs = self._refs.get(event.invoice_id)
+        if refs is None:
+            refs = self._refs[event.invoice_id] = {}
+            for each, _ in self._events.get(event.invoice_id, ()):
+                refs.setdefault(each.event_id, []).append(each.source)
+        sources = refs.get(named, ())
         others = [source for source in sources if (source, named) != event.ref]
         if not others:
             return None
@@ -160,17 +166,15 @@ class Book:
         return found
 
     @contextmanager
-    def assuming(self, event: Event) -> Iterator[None]:
-        """One more event on an invoice, for as long as somebody asks "what if"."""
-        invoice = self.invoices[event.invoice_id]
+    def assuming_paid(self, invoice: Invoice, cause: str) -> Iterator[None]:
+        """What is still open is paid at the end of the day of the book, for as long as somebody asks "what if"."""
         kept, findings = self.work(invoice), self.findings
-        events = [*self._events.get(event.invoice_id, ()), (event, event.event_id)]
-        self._worked[event.invoice_id] = Worked(timeline(invoice, events))
+        self._worked[invoice.invoice_id] = Worked(paid_up(kept.timeline, self.as_of, cause))
         self.findings = set()
         try:
             yield
         finally:
-            self._worked[event.invoice_id], self.findings = kept, findings
+            self._worked[invoice.invoice_id], self.findings = kept, findings
 
     def movements(self, invoice: Invoice, rule: PositionRule) -> list[Movement]:
         """The movements of an invoice under a position rule; components with equal rules share them."""

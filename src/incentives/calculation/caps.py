@@ -16,6 +16,34 @@ from incentives.rules.plan import Plan, Version
 
 
 @dataclass(slots=True)
+class DeferredWhy:
+    """What a deferred line was made from: the excess of the window before."""
+
+    plan: Plan
+    version: Version
+    window: Period
+
+    def step(self, line: Line) -> Step:
+        """The excess that enters the window."""
+        return Step(
+            "deferred", _values(line, self.plan, self.version, self.window, None), line.amount_minor * EXACT
+        )
+
+
+def _values(line: Line, plan: Plan, version: Version, window: Period, cap_minor: int | None) -> dict[str, Value]:
+    return {
+        "amount_minor": line.amount_minor,
+        "currency": plan.currency,
+        "from": window.first,
+        "to": window.last,
+        "cap_minor": cap_minor,
+        "plan": plan.name,
+        "version": version.effective_from,
+        "reference": version.reference,
+    }
+
+
+@dataclass(slots=True)
 class CapWhy:
     """What a cap line was made from: the window's sum before and after, and the limit."""
 
@@ -24,26 +52,12 @@ class CapWhy:
     window: Period
     before_minor: int
     after_minor: int
-    cap: Cap | None
-    caps: tuple[Line, ...]
+    cap: Cap
 
     def step(self, line: Line) -> Step:
-        """``min(cap, Y) - Y`` after, less the same before; or what was deferred into the window."""
-        cap_minor = self.cap.amount_minor if self.cap else None
-        deferred = not self.caps and line.amount_minor > 0 and self.before_minor == self.after_minor
-        values: dict[str, Value] = {
-            "amount_minor": line.amount_minor,
-            "currency": self.plan.currency,
-            "from": self.window.first,
-            "to": self.window.last,
-            "cap_minor": cap_minor,
-            "plan": self.plan.name,
-            "version": self.version.effective_from,
-            "reference": self.version.reference,
-        }
-        if deferred:
-            return Step("deferred", values, line.amount_minor * EXACT)
-        assert cap_minor is not None
+        """``min(cap, Y) - Y`` after, less the same before."""
+        cap_minor = self.cap.amount_minor
+        values = _values(line, self.plan, self.version, self.window, cap_minor)
         over_before = min(cap_minor, self.before_minor) - self.before_minor
         over_after = min(cap_minor, self.after_minor) - self.after_minor
         steps = (
@@ -117,7 +131,7 @@ class _Capped:
             self._open(self.window.last + dt.timedelta(days=1))
             first, cause = self.window.first, f"period:{self.window.first.isoformat()}"
             version = self.version or self.plan.versions[0]
-            why = CapWhy(self.plan, version, self.window, 0, 0, self.cap, ())
+            why = DeferredWhy(self.plan, version, self.window)
             deferred = self._line(cause, "", first, first, excess_minor, version, why)
             yield deferred
             yield from self.add(cause, (deferred,))
@@ -128,16 +142,8 @@ class _Capped:
         self.sum_minor += sum(line.amount_minor for line in lines)
         change_minor = over_before - self._over()
         if change_minor:
-            assert self.version is not None
-            why = CapWhy(
-                self.plan,
-                self.version,
-                self.window,
-                before_minor,
-                self.sum_minor,
-                self.cap,
-                lines,
-            )
+            assert self.version is not None and self.cap is not None
+            why = CapWhy(self.plan, self.version, self.window, before_minor, self.sum_minor, self.cap)
             payable_on = max(line.payable_on for line in lines)
             first = lines[0]
             yield self._line(
@@ -155,7 +161,7 @@ class _Capped:
         payable_on: dt.date,
         amount_minor: int,
         version: Version,
-        why: CapWhy,
+        why: CapWhy | DeferredWhy,
     ) -> Line:
         return Line(
             self.payee_id,

@@ -8,8 +8,8 @@ running total has moved.
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from incentives.calculation.book import Book
 from incentives.calculation.credits import Credited
@@ -25,6 +25,15 @@ from incentives.money import PPM, convert, rounded
 from incentives.rules.plan import Plan
 
 
+@dataclass(slots=True)
+class _InPeriod:
+    """The window of the last movement: events come in order of days, so the next is mostly in it, too."""
+
+    first: dt.date
+    last: dt.date
+    window: Window
+
+
 class Follower:
     """One payee under one component, through all their invoices."""
 
@@ -36,7 +45,7 @@ class Follower:
         self.ends_on = book.payees[payee_id].ends_on
         self.per_event = plan.rules_as_of == "payment"
         self.windows: dict[WindowKey, Window] = {}
-        self._places: defaultdict[Curve, dict[str | dt.date, Window]] = defaultdict(dict)
+        self._periods: dict[Curve, _InPeriod] = {}
         self.lines: list[Line] = []
         self.findings: list[Finding] = []
 
@@ -143,8 +152,11 @@ class Follower:
                 self._add_nothing(holding, movement, amount, "missing_fx_rate")
                 return
             plan_minor, rate_ppm = convert(amount, currency, self.plan.currency, rate), rate
-        place = holding.invoice.invoice_id if component.accumulates_over == "invoice" else movement.on
-        window = self._places[curve].get(place) or self._window(curve, place)
+        period = self._periods.get(curve)
+        if period is not None and period.first <= movement.on <= period.last:
+            window: Window | None = period.window
+        else:
+            window = self._window(curve, holding.invoice.invoice_id, movement.on)
         if window is None:
             self._add_nothing(holding, movement, amount, "missing_target")
             return
@@ -222,24 +234,26 @@ class Follower:
         window.attained = attained + plan_minor
         self._write("earning", holding, movement, payable_on, before_exact, cuts, windows, money, attained)
 
-    def _window(self, curve: Curve, place: str | dt.date) -> Window | None:
+    def _window(self, curve: Curve, invoice_id: str, day: dt.date) -> Window | None:
         """The window of an invoice or a day, with the curve's tiers; ``None`` where it lacks its target."""
         over = curve.component.accumulates_over
-        key: WindowKey = (over, None if over == "ever" else place)
-        if isinstance(place, dt.date) and over in ("month", "quarter", "fiscal_year"):
-            key = (over, period_of(place, over, self.book.company.fiscal_year_starts).first)
+        first, last, start = dt.date.min, dt.date.max, None
+        if over == "month" or over == "quarter" or over == "fiscal_year":
+            period = period_of(day, over, self.book.company.fiscal_year_starts)
+            first, last, start = period.first, period.last, period.first
+        key: WindowKey = (over, invoice_id if over == "invoice" else start)
         window = self.windows.get(key)
         if window is None:
             window = self.windows[key] = Window(key)
         if curve.version_from not in window.tiers:
             target = None
             if curve.component.measure == "target":
-                start = key[1] if isinstance(key[1], dt.date) else None
                 target = self.book.target(self.plan, self.component, start, self.payee_id)
                 if target is None:
                     return None
             window.tiers[curve.version_from] = curve.tiers(target)
-        self._places[curve][place] = window
+        if over != "invoice":
+            self._periods[curve] = _InPeriod(first, last, window)
         return window
 
     # Money that moves down -------------------------------------------------------------------------
@@ -305,7 +319,8 @@ class Follower:
             tiers = window.tiers[curve.version_from]
             fall = tiers.total(attained) - tiers.total(attained - part.plan_minor)
             loss = factors.m_ppm * (fall + factors.add_ppm * part.plan_minor)
-            loss = max(0, min(loss, holding.left))
+            # Rate points below 0 may have earned less than nothing: then exactly that comes back.
+            loss = max(0, min(loss, holding.left)) if part.commission >= 0 else part.commission
             holding.left -= max(loss, part.commission)
             commission = _shared_out(_drained(holding.pile, part, loss), loss, share_ppm)
         else:
@@ -364,7 +379,7 @@ class Follower:
         version_from = curve.version_from if curve is not None else holding.curve_on(movement.on)[0]
         assert version_from is not None, "money that earned had a version"
         invoice = holding.invoice
-        why = CommissionWhy(invoice, movement, self.plan, before_exact, parts, steps, money, attained)
+        why = CommissionWhy(invoice, movement, self.plan, before_exact, total.exact, parts, steps, money, attained)
         line = Line(
             self.payee_id,
             self.plan.plan,

@@ -48,19 +48,13 @@ def per_credit(movements: Sequence[Movement], credits: Sequence[Credit]) -> list
         lanes.setdefault(credit.role, []).append(index)
     found: list[list[int]] = [[]] * len(credits)
     for lane in lanes.values():
-        shares_ppm = [credits[index].share_ppm for index in lane]
-        if shares_ppm == [PPM]:
+        if len(lane) == 1 and credits[lane[0]].share_ppm == PPM:
             found[lane[0]] = [movement.after - movement.before for movement in movements]
             continue
-        columns: list[list[int]] = [[] for _ in lane]
-        before = [0] * len(lane)
-        for movement in movements:
-            after = cascade(movement.after, shares_ppm)
-            for column, now, then in zip(columns, after, before, strict=True):
-                column.append(now - then)
-            before = after
-        for index, column in zip(lane, columns, strict=True):
-            found[index] = column
+        positions = [movement.after for movement in movements]
+        held = cascade(positions, [credits[index].share_ppm for index in lane])
+        for index, column in zip(lane, held, strict=True):
+            found[index] = [now - then for now, then in zip(column, [0, *column], strict=False)]
     return found
 
 

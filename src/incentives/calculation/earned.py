@@ -60,7 +60,7 @@ def earned(
         done += 1
         if progress:
             progress(done, of)
-    found.lines += merged(shared)
+    found.lines = merged([*found.lines, *shared]) if shared else found.lines
     if with_metrics:
         found.metrics += calculation.metrics.quarters()
     found.findings += calculation.findings()
@@ -99,6 +99,13 @@ class Calculation:
             if plan.kind_of(name) in ("commission", "spiff")
             for line in self._component_lines(plan, name, payee_id)
         ]
+
+    def invoices_of(self, payee_id: str) -> list[Invoice]:
+        """Every invoice that may bring a payee something: their own credits, and those of people below them."""
+        book = self.book
+        whose = [payee_id, *sorted(book.people_of(payee_id))]
+        found = {each.invoice_id: each for one in whose for each in book.invoices_of_payee.get(one, ())}
+        return list(found.values())
 
     def team_lines(self, name: str) -> tuple[list[PoolOutcome], list[Line]]:
         """The pools of a team and the lines of everything its plans pay."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from incentives.calculation.credits import listed
 from incentives.calculation.explanation import Step, Value
 from incentives.calculation.position import commissionable
 from incentives.money import EXACT
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from incentives.calculation.holdings import Money, Worth
     from incentives.calculation.lines import Line
     from incentives.calculation.position import Movement
-    from incentives.facts import Invoice
+    from incentives.facts import Credit, Invoice
     from incentives.rules.plan import Plan
 
 
@@ -54,6 +55,7 @@ class CommissionWhy:
     movement: Movement
     plan: Plan
     before_exact: int
+    after_exact: int
     parts: Sequence[Cut] | Sequence[Undone]
     windows: Sequence[StepTaken] | None
     money: Money | None
@@ -63,13 +65,13 @@ class CommissionWhy:
     def step(self, line: Line) -> Step:
         """The tree: what happened, position, share, attainment, factors, pieces, rounding, rule."""
         movement, event = self.movement, self.movement.event
-        version = self.plan.version_on(movement.on if self.plan.rules_as_of == "payment" else self._rule_day())
+        version = self.plan.version_on(line.plan_version)
         steps = [*self._money(line), *self._parts(line), *self._whole_amount()]
-        rest = line.amount_minor * EXACT - sum(step.exact or 0 for step in steps)
-        if rest:
-            before, after = self._totals(line)
+        before, after = self._totals()
+        rounding = line.amount_minor * EXACT - (after - before)
+        if rounding:
             totals: dict[str, Value] = {"before": before, "after": after, "currency": self.plan.currency}
-            steps.append(Step("rounding", totals, rest))
+            steps.append(Step("rounding", totals, rounding))
         steps.append(Step("payable", {"on": line.payable_on}))
         return Step(
             line.kind,
@@ -92,12 +94,11 @@ class CommissionWhy:
             tuple(steps),
         )
 
-    def _totals(self, line: Line) -> tuple[int, int]:
-        """The exact running totals that the line is the rounded difference of."""
+    def _totals(self) -> tuple[int, int]:
+        """The exact running totals that the line is the rounded difference of, as they were booked."""
         before = sum(worth for window in self.windows or () for _, worth in window.worth_before.values())
         after = sum(worth for window in self.windows or () for _, worth in window.worth_after.values())
-        moved_exact = sum(step.exact or 0 for step in self._parts(line))
-        return self.before_exact + before, self.before_exact + moved_exact + after
+        return self.before_exact + before, self.after_exact + after
 
     def _moved(self, line: Line) -> int:
         """The payee's part of the movement, signed; money that earned nothing is not in it."""
@@ -106,10 +107,10 @@ class CommissionWhy:
         size = sum(part.size for part in self.parts if isinstance(part, Undone))
         return size if line.kind == "restoration" else -size
 
-    def _rule_day(self) -> dt.date:
-        if self.plan.rules_as_of == "contract":
-            return self.invoice.contract_signed_on or self.invoice.issued_on
-        return self.invoice.issued_on
+    def _credits(self) -> Sequence[Credit]:
+        """The credits of the roles that the component lists, where the money says which component it was."""
+        curve = self.money.curve if self.money is not None else None
+        return listed(self.invoice.credits, curve.component.roles) if curve is not None else self.invoice.credits
 
     def _money(self, line: Line) -> Iterator[Step]:
         movement, currency = self.movement, self.invoice.currency
@@ -126,7 +127,7 @@ class CommissionWhy:
         yield Step("position", position)
         moved = self._moved(line)
         if moved != movement.after - movement.before:
-            mine = [each for each in self.invoice.credits if each.payee_id == line.payee_id]
+            mine = [each for each in self._credits() if each.payee_id == line.payee_id]
             share: dict[str, Value] = {
                 "moved_minor": moved,
                 "currency": currency,

@@ -9,11 +9,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 from incentives.facts import EVENT_RANK, Event, Invoice
 
-OPENS, CONTRACTS, INVOICES, EVENTS, SUSPENSIONS = range(5)
-"""The order of a day (section 3): cap windows open, contracts, invoices, events, suspensions."""
+CONTRACTS, INVOICES, EVENTS, AFTER_EVENTS, SUSPENSIONS = range(5)
+"""The order of a day (section 3): contracts, invoices, events, suspensions; cap windows open before them.
+
+Nothing happens after the events but what somebody assumes.
+"""
 
 OrderKey = tuple[dt.date, int, int, str, str]
 """Day, phase, rank, id, source: one order over all invoices."""
@@ -90,10 +94,11 @@ class Timeline:
 
 def timeline(invoice: Invoice, events: Iterable[tuple[Event, str]]) -> Timeline:
     """Follow the applied events of an invoice, each with its cause, in the order of the day."""
-    in_order = sorted(
+    in_order = [
         ((event.occurred_on, EVENTS, EVENT_RANK[event.type], event.event_id, event.source), event, cause)
         for event, cause in events
-    )
+    ]
+    in_order.sort(key=itemgetter(0))
     gross = 0
     for line in invoice.lines:
         gross += line.net_minor + line.tax_minor
@@ -121,6 +126,16 @@ def timeline(invoice: Invoice, events: Iterable[tuple[Event, str]]) -> Timeline:
         collected = max(0, min(cash, collectible))
         moments.append(Moment(key, event, cause, collectible, collected, due_on))
     return Timeline(invoice, gross, moments, _disputed(disputes), warned_on)
+
+
+def paid_up(known: Timeline, day: dt.date, cause: str) -> Timeline:
+    """The same invoice with the rest paid at the end of a day, after everything else that happened on it."""
+    collectible, collected = known.at_end_of(day)
+    invoice = known.invoice
+    payment = Event(cause, "payment", invoice.invoice_id, day, amount_minor=collectible - collected)
+    key = (day, AFTER_EVENTS, 0, cause, "")
+    moment = Moment(key, payment, cause, collectible, collectible, known.due_on_at(day))
+    return Timeline(invoice, known.gross, [*known.moments, moment], known.disputed, known.warned_on)
 
 
 def _disputed(events: list[Event]) -> list[tuple[dt.date, dt.date | None]]:

@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from incentives.calculation.earned import Calculation
-from incentives.facts import Event
 
-_ASSUMED = "\uffff-assumed"
-"""Sorts after every real event of the day."""
+_ASSUMED = "assumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +31,24 @@ class Waiting:
 
 
 def waiting(calculation: Calculation, payee_id: str) -> Iterator[Waiting]:
-    """A payee's open invoices, oldest due date first; one row per currency that would be earned."""
+    """A payee's open invoices, oldest due date first; one row per currency that is earned, 0 if nothing is."""
     book = calculation.book
     found = []
-    for invoice in book.invoices_of_payee.get(payee_id, ()):
+    for invoice in calculation.invoices_of(payee_id):
         timeline = book.timeline(invoice)
         collectible, collected = timeline.at_end_of(book.as_of)
         if invoice.issued_on > book.as_of or collected >= collectible:
             continue
-        event = Event(
-            _ASSUMED,
-            "payment",
-            invoice.invoice_id,
-            book.as_of,
-            # Cash may be short by more than what is open: give-backs count below nothing collected.
-            amount_minor=collectible + sum(moment.event.amount_minor or 0 for moment in timeline.moments),
-        )
-        with book.assuming(event):
+        with book.assuming_paid(invoice, _ASSUMED):
             lines = calculation.invoice_lines(payee_id)
-        would_earn: dict[str, int] = {}
+        plans = book.plans_of(payee_id)
+        would_earn = dict.fromkeys((plan.currency for plan in plans), 0)
         for line in lines:
             if line.cause.removeprefix("cap:") == _ASSUMED:
-                would_earn[line.currency] = would_earn.get(line.currency, 0) + line.amount_minor
+                would_earn[line.currency] += line.amount_minor
         due_on = timeline.due_on_at(book.as_of)
-        for currency, amount_minor in would_earn.items():
+        earned = {currency: amount_minor for currency, amount_minor in would_earn.items() if amount_minor}
+        for currency, amount_minor in (earned or dict([*would_earn.items()][:1])).items():
             found.append(
                 Waiting(
                     payee_id,
