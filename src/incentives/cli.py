@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import gc
 import json
 import sys
 import time
@@ -24,10 +23,13 @@ from incentives.calculation.lines import Line
 from incentives.calculation.waiting import waiting
 from incentives.calendar import Period, month_name, period_of
 from incentives.documents.plans import read_plan
+from incentives.documents.written import Unreadable, day, first_of_month
 from incentives.engines.inprocess import calculate as run
+from incentives.engines.inprocess import collector_paused
 from incentives.errors import Problem, Rejected
 from incentives.facts import Facts
 from incentives.feeds.folder import Reading, read_folder
+from incentives.feeds.hints import unheard
 from incentives.ledger.pay import Payout, PayoutWhy, payouts
 from incentives.money import major
 from incentives.papers import summary
@@ -52,13 +54,10 @@ class Day(click.ParamType[dt.date]):
         """The day, or the first day of the month."""
         if isinstance(value, dt.date):
             return value
-        text = str(value)
         try:
-            if len(text) != len(self.name):
-                raise ValueError
-            return dt.date.fromisoformat(text if len(text) == 10 else f"{text}-01")
-        except ValueError:
-            self.fail(f"{text!r} is not written {self.name}, or there is no such day.", param, ctx)
+            return day(str(value)) if self.name == "YYYY-MM-DD" else first_of_month(str(value))
+        except Unreadable as unreadable:
+            self.fail(f"{unreadable.sentence} {unreadable.cure}", param, ctx)
 
 
 AS_OF = click.option(
@@ -79,7 +78,6 @@ def main() -> None:
       incentives demo --out demo_output
       incentives check DATASET
     """
-    gc.disable()  # a command is one batch that ends with its process; see engines
 
 
 @main.command()
@@ -182,6 +180,7 @@ def check(dataset: Path) -> None:
       incentives check sample_data
       incentives check sample_data/plans/account-executive.toml
     """
+    hints: list[str] = []
     if dataset.suffix == ".toml":
         problems = _plan_problems(dataset)
     else:
@@ -189,10 +188,13 @@ def check(dataset: Path) -> None:
         if reading.counts:
             _say_counts(reading)
         problems = [*reading.problems, *_example_problems(reading.plans)]
+        hints = unheard(reading.facts, reading.plans) if reading.facts else []
     if problems:
         _list(problems)
         click.echo(f"{_mistakes(problems)} to mend.", err=True)
         sys.exit(1)
+    for hint in hints:
+        click.echo(f"Note: {hint}")
     click.echo("Nothing is wrong.")
 
 
@@ -236,6 +238,8 @@ def compare(dataset: Path, as_of: dt.date, out: Path | None) -> None:
         if plan.kind_of(name) == "commission"
     }
     rows = compare_months(Book(facts, plans, as_of), earned.lines, signed.lines, commissions)
+    if not rows:
+        click.echo(f"There is nothing to compare by {as_of}: no plan pays commission on an invoice yet.")
     for line in summary.comparison(rows, summary.Story(facts, earned, paid, ())):
         click.echo(line)
     if out is not None:
@@ -302,7 +306,7 @@ def sample_data() -> Path:
 
 
 def _read(dataset: Path, accept_good_rows: bool) -> Reading:
-    with _Progress() as progress:
+    with _Progress() as progress, collector_paused():
         return read_folder(
             dataset,
             accept_good_rows=accept_good_rows,
@@ -323,13 +327,18 @@ def _applied(dataset: Path, accept_good_rows: bool = False) -> tuple[Facts, tupl
 
 def _calculated(facts: Facts, plans: Iterable[Plan], as_of: dt.date) -> tuple[Earned, list[Payout]]:
     with _Progress() as progress:
-        earned = run(facts, tuple(plans), as_of, lambda done, of: progress("Calculating: people done", done, of))
+        try:
+            earned = run(
+                facts, tuple(plans), as_of, lambda done, of: progress("Calculating: people done", done, of)
+            )
+        except Rejected as rejected:
+            _refuse(rejected.problems)
     month: Period = period_of(as_of, "month", 1)
     return earned, payouts(earned.lines, month, facts.company.recovery_cap_ppm)
 
 
 def _write(out: Path, earned: Earned, paid: list[Payout]) -> None:
-    with _Progress() as progress:
+    with _Progress() as progress, collector_paused():
         progress("Writing lines", len(earned.lines))
         _on_disk(out, lambda: write_tables(out, earned.lines, paid, earned.metrics, earned.findings))
 
@@ -359,7 +368,9 @@ def _on_disk(out: Path, write: Callable[[], None]) -> None:
     try:
         write()
     except OSError as error:
-        raise click.ClickException(f"Cannot write to {out}: {error.strerror}. Choose another --out.") from None
+        raise click.ClickException(
+            f"Cannot write to {out}: {error.strerror or error}. Choose another --out."
+        ) from None
 
 
 def _refuse(problems: Iterable[Problem]) -> NoReturn:

@@ -16,7 +16,7 @@ from operator import attrgetter
 
 from incentives.calculation.credits import listed, per_credit
 from incentives.calculation.curve import Subject
-from incentives.calculation.lines import Finding
+from incentives.calculation.lines import Finding, FindingKind
 from incentives.calculation.position import Movement, PositionRule, contract_day, movements
 from incentives.calculation.timeline import Timeline, paid_up, timeline
 from incentives.facts import (
@@ -129,9 +129,9 @@ class Book:
                 if self.ref_named(event, named) is None:
                     self._find("unknown_reference", event, f"names {named}, which this invoice does not know")
 
-    def _find(self, what: str, event: Event, says: str) -> None:
+    def _find(self, what: FindingKind, event: Event, says: str) -> None:
         message = f"Event {event.event_id} {says}."
-        self.findings.add(Finding(what, event.invoice_id, "", event.event_id, message))  # type: ignore[arg-type]
+        self.findings.add(Finding(what, event.invoice_id, "", event.event_id, message))
 
     def ref_named(self, event: Event, named: str) -> EventRef | None:
         """The event of the same invoice that an event names: of its own source if there is one by that id.
@@ -280,12 +280,19 @@ class Book:
         return self._people_of.get(manager_id, frozenset())
 
     def _everyone_reporting(self) -> dict[str, frozenset[str]]:
-        """A chain that holds on some day holds on the day its last row begins: looking there sees them all."""
+        """Every chain upwards with the days on which all its rows hold together."""
         people: dict[str, set[str]] = {}
-        for day in {each.starts_on for each in self.facts.reporting}:
-            for payee_id in self._reporting:
-                for manager_id in self._chain(payee_id, day):
-                    people.setdefault(manager_id, set()).add(payee_id)
+        for payee_id in self._reporting:
+            seen = set()
+            ask = [(payee_id, dt.date.min, dt.date.max)]
+            while ask:
+                asked, first, last = ask.pop()
+                for each in self._reporting.get(asked, ()):
+                    link = (each.manager_id, max(first, each.starts_on), min(last, each.ends_on or dt.date.max))
+                    if link[1] <= link[2] and link not in seen:
+                        seen.add(link)
+                        people.setdefault(each.manager_id, set()).add(payee_id)
+                        ask.append(link)
         return {manager_id: frozenset(found) for manager_id, found in people.items()}
 
     def _chain(self, payee_id: str, day: dt.date) -> frozenset[str]:

@@ -17,8 +17,9 @@ from incentives.calculation.metrics import Metrics
 from incentives.calculation.position import PositionRule
 from incentives.calculation.spiffs import spiff_lines
 from incentives.calculation.streams import Streams
+from incentives.errors import Problem, Rejected
 from incentives.facts import Facts, Invoice
-from incentives.money import EXACT
+from incentives.money import EXACT, LIMIT_MINOR
 from incentives.rules.plan import Plan
 
 Progress = Callable[[int, int], None]
@@ -61,10 +62,29 @@ def earned(
         if progress:
             progress(done, of)
     found.lines = merged([*found.lines, *shared]) if shared else found.lines
+    _check_reach(found.lines)
     if with_metrics:
         found.metrics += calculation.metrics.quarters()
     found.findings += calculation.findings()
     return found
+
+
+def _check_reach(lines: Sequence[Line]) -> None:
+    """Amounts stay below 2^53 (section 2): a larger one is refused, whatever input made it."""
+    problems = [
+        Problem(
+            f"{line.plan}, {line.component}",
+            0,
+            f"{line.payee_id}, {line.cause}",
+            "out-of-reach",
+            f"The amount would have {len(str(abs(line.amount_minor)))} digits.",
+            "Look for an amount, a rate or a factor that is far too large.",
+        )
+        for line in lines
+        if not -LIMIT_MINOR < line.amount_minor < LIMIT_MINOR
+    ]
+    if problems:
+        raise Rejected(problems)
 
 
 class Calculation:

@@ -29,8 +29,9 @@ def collector_paused() -> Iterator[None]:
         yield
     finally:
         if was_on:
-            gc.freeze()
-            gc.unfreeze()
+            if not gc.get_freeze_count():  # what a server froze before it forked stays frozen
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

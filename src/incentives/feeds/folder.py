@@ -56,11 +56,20 @@ def read_folder(folder: Path, *, accept_good_rows: bool = False, progress: Progr
     Facts are given when nothing was rejected, or when good rows are wanted without the bad ones; never when a
     whole file, a plan or the company could not be read. ``progress`` is told a file and its rows so far.
     """
-    if not folder.is_dir():
-        missing = Problem(
-            _printable(folder.name), 0, "", "missing-folder", "There is no such folder.", "Check its name."
-        )
-        return Reading(None, (), (missing,), ())
+    try:
+        if not folder.is_dir():
+            return _nothing(folder, "missing-folder", "There is no such folder.", "Check its name.")
+        return _read(folder, accept_good_rows, progress)
+    except OSError as error:
+        cure = "Check its name and who may read it."
+        return _nothing(folder, "unreadable-folder", f"It cannot be read: {error.strerror or error}.", cure)
+
+
+def _nothing(folder: Path, code: str, sentence: str, cure: str) -> Reading:
+    return Reading(None, (), (Problem(_printable(folder.name), 0, "", code, sentence, cure),), ())
+
+
+def _read(folder: Path, accept_good_rows: bool, progress: Progress | None) -> Reading:
     intake = _Intake(folder, accept_good_rows, progress)
     facts = intake.facts()
     plans = tuple(intake.shelf.by_id.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from incentives.calculation.bonuses import PoolOutcome
 from incentives.calculation.comparison import Compared
@@ -17,7 +18,7 @@ from incentives.papers.words import amount, day_name, grouped, metric_value, sen
 from incentives.rules.measures import Measure
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Story:
     """Everything the screen tells."""
 
@@ -28,12 +29,19 @@ class Story:
 
     def name(self, payee_id: str) -> str:
         """The name of a payee."""
-        return next((each.name for each in self.facts.payees if each.payee_id == payee_id), payee_id)
+        return self._names[0].get(payee_id, payee_id)
 
     def customer(self, customer_id: str) -> str:
         """The name of a customer."""
-        found = (each.name for each in self.facts.customers if each.customer_id == customer_id)
-        return next(found, customer_id)
+        return self._names[1].get(customer_id, customer_id)
+
+    @cached_property
+    def _names(self) -> tuple[dict[str, str], dict[str, str]]:
+        facts = self.facts
+        return (
+            {each.payee_id: each.name for each in facts.payees},
+            {each.customer_id: each.name for each in facts.customers},
+        )
 
 
 def who_earned_what(story: Story) -> Iterator[str]:
@@ -165,6 +173,8 @@ def payout_of(month: Sequence[Payout], story: Story) -> Iterator[str]:
 
 def comparison(rows: Sequence[Compared], story: Story) -> Iterator[str]:
     """Signature against cash: each person in all, then month by month, then everybody."""
+    if not rows:
+        return
     people: dict[tuple[str, str], list[int]] = {}
     everybody: dict[str, list[int]] = {}
     for each in rows:
