@@ -96,24 +96,25 @@ class Book:
         Section 3: the same event twice counts once; the same id with other content is a conflict, and
         neither version applies.
         """
-        once: dict[EventRef, Event] = {}
+        once: dict[str, Event] = {}
+        others: dict[EventRef, Event] = {}
+        twice: set[str] = set()
         conflicts: set[EventRef] = set()
         for event in events:
             if event.occurred_on > self.as_of:
                 continue
-            ref = (event.source, event.event_id)
-            known = once.setdefault(ref, event)
+            known = once.setdefault(event.event_id, event)
+            if known is event:
+                continue
+            if known.source != event.source:
+                twice.add(event.event_id)
+                known = others.setdefault(event.ref, event)
             if known is not event and known != event:
-                conflicts.add(ref)
-        sources_of: dict[str, str] = {}
-        twice: set[str] = set()
-        for source, event_id in once:
-            if sources_of.setdefault(event_id, source) != source:
-                twice.add(event_id)
+                conflicts.add(event.ref)
 
         naming: list[Event] = []
-        for ref, event in once.items():
-            if ref in conflicts:
+        for event in (*once.values(), *others.values()):
+            if conflicts and event.ref in conflicts:
                 self._find("conflict", event, "has come in two versions; neither counts until one is chosen")
                 continue
             currency = self.invoices[event.invoice_id].currency

@@ -54,6 +54,8 @@ class Follower:
         for _, holding, credited in stream:
             if credited.amount < 0:
                 self._down(holding, credited.movement, -credited.amount)
+            elif holding.lost is None and not credited.uncredited:
+                self._earn(holding, credited.movement, credited.amount)
             else:
                 self._up(holding, credited)
         return self.lines

@@ -225,9 +225,10 @@ def cut_at_limits(tiers: Tiers, attained: int, size: int, plan_minor: int) -> li
     A converted movement is cut at R(movement x plan amount so far / plan amount); a piece of size 0 joins
     the next one, at the end the one before.
     """
-    at = tiers.tier_at(attained)
-    if at == len(tiers.limits) - 1 or tiers.limits[at + 1] >= attained + plan_minor:
-        return [(size, plan_minor, ((plan_minor, tiers.rates_ppm[at]),))]
+    limits = tiers.limits
+    at = bisect_right(limits, attained, 1)
+    if at == len(limits) or limits[at] >= attained + plan_minor:
+        return [(size, plan_minor, ((plan_minor, tiers.rates_ppm[at - 1]),))]
     tier_parts = tiers.pieces(attained, attained + plan_minor)
     cuts: list[Cut] = []
     so_far = done = 0

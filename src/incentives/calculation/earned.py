@@ -18,7 +18,7 @@ from incentives.calculation.position import PositionRule
 from incentives.calculation.spiffs import spiff_lines
 from incentives.calculation.streams import Streams
 from incentives.errors import Problem, Rejected
-from incentives.facts import Facts, Invoice
+from incentives.facts import Facts, Invoice, covers
 from incentives.money import EXACT, LIMIT_MINOR
 from incentives.rules.plan import Plan
 
@@ -159,18 +159,25 @@ class Calculation:
 
     def _without_plan(self) -> Iterator[Finding]:
         """Credited cash that no plan of the payee covers: once per credit, under ``payment`` per event."""
-        for payee_id, invoices in self.book.invoices_of_payee.items():
-            plans = self.book.plans_of(payee_id)
-            for invoice in invoices:
-                yield from self._credit_without_plan(payee_id, plans, invoice)
-
-    def _credit_without_plan(self, payee_id: str, plans: list[Plan], invoice: Invoice) -> Iterator[Finding]:
         book = self.book
-        per_event = [plan for plan in plans if plan.rules_as_of == "payment"]
-        for plan in plans:
-            day = rule_day(plan, invoice)
-            if day is not None and book.is_on_plan(plan, day, payee_id):
-                return
+        for payee_id, invoices in book.invoices_of_payee.items():
+            plans = book.plans_of(payee_id)
+            per_event = [plan for plan in plans if plan.rules_as_of == "payment"]
+            per_invoice = [
+                (plan, [(each.starts_on, each.ends_on) for each in book.assignments(plan, payee_id)])
+                for plan in plans
+                if plan.rules_as_of != "payment"
+            ]
+            for invoice in invoices:
+                for plan, spans in per_invoice:
+                    day = rule_day(plan, invoice)
+                    if day is not None and any(covers(day, first, last) for first, last in spans):
+                        break
+                else:
+                    yield from self._credit_without_plan(payee_id, per_event, invoice)
+
+    def _credit_without_plan(self, payee_id: str, per_event: list[Plan], invoice: Invoice) -> Iterator[Finding]:
+        book = self.book
         _, movements, sizes = book.credited(book.work(invoice), _CASH, ())
         for credit, column in zip(invoice.credits, sizes, strict=True):
             if credit.payee_id != payee_id:

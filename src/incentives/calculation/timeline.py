@@ -111,8 +111,9 @@ def timeline(invoice: Invoice, events: Iterable[tuple[Event, str]]) -> Timeline:
     for key, event, cause in in_order:
         kind = event.type
         amount = event.amount_minor or 0
-        if kind in _INTO_CASH:
-            cash += _INTO_CASH[kind] * amount
+        sign = _INTO_CASH.get(kind)
+        if sign is not None:
+            cash += sign * amount
         elif kind in _OFF_COLLECTIBLE:
             taken_off += amount
             collectible = max(0, gross - taken_off)
