@@ -147,8 +147,8 @@ class CashPile:
 
     def add(self, event: Event, plan_minor: int, days_late: int) -> None:
         """The new money of the last movement."""
-        ref, new = event.ref, self.new
-        self._pile.add(Collected(event.occurred_on, ref, "", new, plan_minor, 0, days_late=days_late))
+        new = Collected(event.occurred_on, event, "", self.new, plan_minor, 0, days_late=days_late)
+        self._pile.add(new)
 
     def latest_day(self) -> dt.date:
         """The day of the newest cash that is still there."""

@@ -187,8 +187,7 @@ class Follower:
     ) -> None:
         """Money that earns nothing still leaves a segment, with commission 0 and no attainment (section 5)."""
         event, invoice = movement.event, holding.invoice
-        ref = event.ref if event is not None else None
-        holding.pile.add(Money(movement.on, ref, movement.cause, amount, 0, 0, uncredited))
+        holding.pile.add(Money(movement.on, event, movement.cause, amount, 0, 0, uncredited))
         if what and what != "no_plan":
             message = _NOTHING[what].format(
                 plan=self.plan.name, component=self.component, on=movement.on, currency=invoice.currency
@@ -212,7 +211,6 @@ class Follower:
         Marginal: m x (F(A') - F(A) + add x movement). ``whole_amount``: the event is worth the change of T.
         """
         on, cause, event, attained = movement.on, movement.cause, movement.event, window.attained
-        ref = (event.source, event.event_id) if event is not None else None
         hold_days = curve.component.hold_days
         payable_on = on + dt.timedelta(days=hold_days) if hold_days else on
         whole_amount = curve.component.tiers_apply == "whole_amount"
@@ -226,7 +224,7 @@ class Follower:
                 for part_minor, tier_ppm in rates:
                     exact += m_ppm * (tier_ppm + add_ppm) * part_minor
             money = Money(
-                on, ref, cause, size, cut_minor, exact, False, curve, factors, window, payable_on, rate_ppm
+                on, event, cause, size, cut_minor, exact, False, curve, factors, window, payable_on, rate_ppm
             )
             holding.pile.add(money)
             holding.left += exact

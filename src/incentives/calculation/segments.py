@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from incentives.facts import EventRef
+from incentives.facts import Event, EventRef
 from incentives.money import rounded
 
 
@@ -25,7 +25,7 @@ class Segment:
     """
 
     on: dt.date
-    ref: EventRef | None
+    event: Event | None
     cause: str
     size: int
     plan_minor: int
@@ -70,7 +70,7 @@ class Pile(Generic[Money]):
         """Take an amount out, part by part: the named payment's segments first, then the newest first."""
         newest_first = self.segments[::-1]
         if named is not None:
-            newest_first.sort(key=lambda segment: segment.ref != named)
+            newest_first.sort(key=lambda segment: segment.event is None or segment.event.ref != named)
         for segment in newest_first:
             if segment.size:
                 size = min(segment.size, amount)
