@@ -13,10 +13,10 @@ from operator import itemgetter
 
 from incentives.facts import EVENT_RANK, Event, Invoice
 
-CONTRACTS, INVOICES, EVENTS, AFTER_EVENTS, SUSPENSIONS = range(5)
+CONTRACTS, INVOICES, EVENTS, SUSPENSIONS, AFTERWARDS = range(5)
 """The order of a day (section 3): contracts, invoices, events, suspensions; cap windows open before them.
 
-Nothing happens after the events but what somebody assumes.
+Afterwards comes only what somebody assumes.
 """
 
 OrderKey = tuple[dt.date, int, int, str, str]
@@ -134,7 +134,7 @@ def paid_up(known: Timeline, day: dt.date, cause: str) -> Timeline:
     collectible, collected = known.at_end_of(day)
     invoice = known.invoice
     payment = Event(cause, "payment", invoice.invoice_id, day, amount_minor=collectible - collected)
-    key = (day, AFTER_EVENTS, 0, cause, "")
+    key = (day, AFTERWARDS, 0, cause, "")
     moment = Moment(key, payment, cause, collectible, collectible, known.due_on_at(day))
     return Timeline(invoice, known.gross, [*known.moments, moment], known.disputed, known.warned_on)
 
