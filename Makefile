@@ -77,7 +77,7 @@ $(stamp): requirements.lock pyproject.toml
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@pwd -P > $@
 
-demo: setup ## a company's year from sample data, printed and written to demo_output
+demo: setup ## the sample company from sample data, printed and written to demo_output
 	@$(bin)/incentives demo --out demo_output
 
 lint: setup ## ruff and mypy
