@@ -80,7 +80,8 @@ def _explained(line: object) -> bool:
         before, after = rounding.values["before"], rounding.values["after"]
         assert isinstance(before, int) and isinstance(after, int) and rounding.exact is not None
         windows = sum(child.code == "whole_amount" for child in step.steps)
-        if windows <= 1 and rounded_exact(after) - rounded_exact(before) != amount:
+        beside = any(child.exact and child.code not in ("whole_amount", "rounding") for child in step.steps)
+        if windows + beside <= 1 and rounded_exact(after) - rounded_exact(before) != amount:
             return False
         if after - before + rounding.exact != amount * EXACT:
             return False

@@ -435,7 +435,13 @@ def _known(wanted: str, known: list[str], what: str, dataset: Path) -> None:
 
 
 def _payout_object(payout: Payout) -> dict[str, str]:
-    return {"kind": "payout", "cause": _payout_cause(payout)}
+    return {
+        "kind": "payout",
+        "cause": _payout_cause(payout),
+        "month": month_name(payout.month),
+        "amount": major(payout.pay_minor, payout.currency),
+        "currency": payout.currency,
+    }
 
 
 def _payout_cause(payout: Payout) -> str:

@@ -610,6 +610,8 @@ def make_versions(world: World, plan: Table, kind: str) -> list[Table]:
     for day in sorted(days):
         if plan["rules_as_of"] != "payment" and world.chance(15):
             measure_otherwise(world, kind, skeleton)
+        if kind == "manager" and plan["rules_as_of"] != "payment" and world.chance(25):
+            credit_otherwise(world, skeleton)
         components = [fill(world, plan, fixed) for fixed in skeleton]
         has_draw = any(component["kind"] == "draw" for component in components)
         if len(components) > 1 and len(days) > 1 and not has_draw and world.chance(15):
@@ -625,6 +627,13 @@ def measure_otherwise(world: World, kind: str, skeleton: list[Table]) -> None:
             for name in PER_VERSION:
                 fixed.pop(name, None)
             fixed |= fixed_commission(world, kind)
+
+
+def credit_otherwise(world: World, skeleton: list[Table]) -> None:
+    """The next version credits a manager with their own money, or again with their people's."""
+    for fixed in skeleton:
+        if fixed["kind"] == "commission":
+            fixed["credits"] = world.rng.choice(["own", "team"])
 
 
 def make_skeleton(world: World, plan: Table, kind: str) -> list[Table]:
@@ -754,7 +763,7 @@ def make_step(world: World, start: int) -> Table:
     if world.chance(75):
         step["factor"] = world.rng.choice([1, "0.75", "0.333333", "50%", "1.2", "0.9", 0])
     if "factor" not in step or world.chance(10):
-        step["add"] = world.rng.choice(["0.01", "0.005", "0.333333"])
+        step["add"] = world.rng.choice(["0.01", "0.005", "0.333333", "-1%", "-0.02"])
     return step
 
 

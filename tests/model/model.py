@@ -1640,7 +1640,8 @@ class CommissionWalk:
         record = Taken(segment, part, plan_part, 0, [], Fraction(0))
         if component is not None and window is not None:
             loss = proportional
-            if component.clawback.basis == "recalculate" and not component.whole_amount and not suspension:
+            recalculates = component.clawback.basis == "recalculate" and not component.whole_amount
+            if recalculates and not suspension and proportional >= 0:  # less than nothing: just that comes back
                 loss = min(self.loss_on_curve(segment, plan_part, below), pile.commission_left())
             taken = rounded(Fraction(loss * share, ONE))
             record.commissions = self.remove(pile, segment, max(loss, proportional), taken)

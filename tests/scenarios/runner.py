@@ -19,20 +19,28 @@ from typing import Any
 
 import yaml
 
+from incentives.calculation.book import Book
+from incentives.calculation.comparison import compare, on_signature
+from incentives.calculation.earned import Calculation, Earned
 from incentives.calculation.explanation import total
 from incentives.calculation.lines import Line
+from incentives.calculation.waiting import waiting
 from incentives.calendar import period_of
 from incentives.engines.inprocess import calculate
+from incentives.facts import Facts
 from incentives.feeds.folder import read_folder
 from incentives.ledger.pay import payouts
-from incentives.money import EXACT
+from incentives.money import EXACT, major
 from incentives.papers.tables import (
+    COMPARISON_COLUMNS,
     EXCEPTION_COLUMNS,
     LEDGER_COLUMNS,
     METRIC_COLUMNS,
     PAYOUT_COLUMNS,
+    write_comparison,
     write_tables,
 )
+from incentives.rules.plan import Plan
 
 Row = dict[str, str]
 
@@ -80,11 +88,24 @@ ONE_LINE = ("net", "tax", "category", "cost", "commissionable")
 
 GIVEN_COLUMNS = FACT_COLUMNS | {"invoices": FACT_COLUMNS["invoices"] + ONE_LINE}
 
+WAITING_COLUMNS = (
+    "payee_id",
+    "invoice_id",
+    "due_on",
+    "days_past_due",
+    "open",
+    "currency",
+    "would_earn",
+    "earns_in",
+)
+
 RESULT_COLUMNS: dict[str, tuple[str, ...]] = {
     "ledger": LEDGER_COLUMNS,
     "payouts": PAYOUT_COLUMNS,
     "metrics": METRIC_COLUMNS,
     "exceptions": EXCEPTION_COLUMNS,
+    "comparison": COMPARISON_COLUMNS,
+    "waiting": WAITING_COLUMNS,
 }
 
 PLAN_KEYS = ("plan", "plans", "component")
@@ -364,6 +385,10 @@ def run(scenario: Scenario, folder: Path) -> None:
     last_month = period_of(scenario.as_of, "month", 1)
     paid = payouts(earned.lines, last_month, reading.facts.company.recovery_cap_ppm)
     write_tables(out, earned.lines, paid, earned.metrics, earned.findings)
+    if "comparison" in scenario.expect:
+        _compare_with_signature(out / "comparison.csv", reading.facts, reading.plans, scenario.as_of, earned)
+    if "waiting" in scenario.expect:
+        _write_waiting(out / "waiting.csv", reading.facts, reading.plans, scenario.as_of)
     differences = [
         difference
         for table, expected in scenario.expect.items()
@@ -373,6 +398,40 @@ def run(scenario: Scenario, folder: Path) -> None:
     differences += keys_twice(earned.lines)
     if differences:
         raise AssertionError("\n".join([f"{scenario}", *differences, f"folder: {folder}"]))
+
+
+def _compare_with_signature(
+    path: Path, facts: Facts, plans: Sequence[Plan], as_of: dt.date, earned: Earned
+) -> None:
+    """What `incentives compare --out` writes."""
+    signed = calculate(facts, [on_signature(plan) for plan in plans], as_of)
+    commissions = {
+        (plan.plan, name)
+        for plan in plans
+        for name in plan.component_names()
+        if plan.kind_of(name) == "commission"
+    }
+    write_comparison(path, compare(Book(facts, plans, as_of), earned.lines, signed.lines, commissions))
+
+
+def _write_waiting(path: Path, facts: Facts, plans: Sequence[Plan], as_of: dt.date) -> None:
+    """What waits on cash, of every payee."""
+    calculation = Calculation(Book(facts, plans, as_of))
+    rows = [
+        {
+            "payee_id": each.payee_id,
+            "invoice_id": each.invoice_id,
+            "due_on": each.due_on.isoformat(),
+            "days_past_due": str(each.days_past_due),
+            "open": major(each.open_minor, each.currency),
+            "currency": each.currency,
+            "would_earn": major(each.would_earn_minor, each.earns_in),
+            "earns_in": each.earns_in,
+        }
+        for payee in facts.payees
+        for each in waiting(calculation, payee.payee_id)
+    ]
+    _write(path, WAITING_COLUMNS, rows)
 
 
 def _read(path: Path) -> list[Row]:

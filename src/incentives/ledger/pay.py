@@ -107,7 +107,7 @@ class PayoutWhy:
             Step(
                 "payable_lines",
                 {"count": len(payout.lines)},
-                steps=tuple(replace(line.explained(), steps=()) for line in payout.lines),
+                steps=tuple(replace(line.explained(), exact=None, steps=()) for line in payout.lines),
             ),
         )
         values: dict[str, Value] = {"amount_minor": payout.pay_minor, "month": month_name(payout.month)}
