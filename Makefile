@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-deep bench lint format lock clean
+.PHONY: planted-bugs help setup demo test test-deep bench lint format lock clean
 
 # Which Python makes .venv; empty: the first of these that is new enough.
 PYTHON ?=
@@ -91,6 +91,9 @@ test: lint ## lint, then every test but the deep ones
 test-deep: setup ## the laws on random histories, DEEP_HISTORIES=10000 of them
 	@echo 'Trying $(DEEP_HISTORIES) random histories.'
 	@DEEP_HISTORIES='$(DEEP_HISTORIES)' $(bin)/python -m pytest -q -m deep
+
+planted-bugs: setup ## plants bugs in a copy, one at a time; each must be caught (5 minutes)
+	@$(bin)/python scripts/planted_bugs.py
 
 bench: setup ## speed, as ratios to the least work possible
 	@$(bin)/python -m benchmarks

@@ -280,6 +280,13 @@ BUGS = (
         "recovered = min(debt, positive)",
     ),
     Bug(
+        "explanation-tells-more",
+        "a step of an explanation contributes more than it did",
+        "calculation/reasons.py",
+        "                        m_ppm * (rate_ppm + add_ppm) * part_minor,\n",
+        "                        m_ppm * (rate_ppm + add_ppm) * part_minor + 5 * EXACT,\n",
+    ),
+    Bug(
         "debt-not-carried",
         "what is not recovered in a month is forgotten",
         "ledger/pay.py",
