@@ -22,7 +22,7 @@ from incentives.ledger.pay import Payout, payouts
 from incentives.ledger.payroll import PROFILE_SETTINGS
 from incentives.money import PPM
 from incentives.papers.cells import csv_text, defused
-from incentives.papers.payroll import PROFILES, Control, payroll_files, write_payroll
+from incentives.papers.payroll import PROFILES, Control, left_empty, payroll_files, write_payroll
 from incentives.papers.tables import write_tables
 
 MARCH = dt.date(2026, 3, 1)
@@ -422,9 +422,17 @@ def test_everything_missing_is_said_at_once_and_nothing_is_written(profile: str,
         write_payroll(profile, MARCH, march(LINES), kind_of, company(spiff="bonus"), nobody, tmp_path / "out")
     found = [(problem.place, problem.path, problem.code) for problem in rejected.value.problems]
     expected = [("company.toml", "payroll.commission", "missing-setting")]
-    expected += [("company.toml", f"payroll.{key}", "missing-setting") for key in PROFILES[profile].settings]
-    assert sorted(found) == sorted(expected + [("payees.csv", "employee_id", "missing_employee_id")] * 2)
+    assert sorted(found) == sorted(expected + [("payees.csv", "employee_id", "missing-employee-id")] * 2)
     assert not (tmp_path / "out").exists()
+
+
+@every_profile
+def test_settings_that_are_not_given_are_left_empty_and_said(profile: str, tmp_path: Path) -> None:
+    bare = company(**CODES)
+    assert payroll_files(profile, MARCH, march(LINES), kind_of, bare, PEOPLE)
+    said = {problem.path for problem in left_empty(profile, bare)}
+    assert said == {f"payroll.{key}" for key in PROFILES[profile].settings}
+    assert left_empty(profile, company(**CODES, **SETTINGS)) == []
 
 
 @every_profile

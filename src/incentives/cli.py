@@ -33,7 +33,7 @@ from incentives.feeds.hints import unheard
 from incentives.ledger.pay import Payout, PayoutWhy, payouts
 from incentives.money import major
 from incentives.papers import summary
-from incentives.papers.payroll import PROFILES, write_payroll
+from incentives.papers.payroll import PROFILES, left_empty, write_payroll
 from incentives.papers.tables import write_comparison, write_tables
 from incentives.papers.words import amount, as_json, day_name, told
 from incentives.rules.plan import Plan
@@ -350,6 +350,9 @@ def _write_payroll(
 
     def kind_of(plan: str, component: str) -> str:
         return by_name[plan].kind_of(component)
+
+    for problem in left_empty(profile, facts.company):
+        click.echo(f"Note: {problem}", err=True)
 
     def write() -> None:
         for control in write_payroll(profile, month, paid, kind_of, facts.company, facts.payees, out):

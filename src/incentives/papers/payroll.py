@@ -113,7 +113,7 @@ def payroll_files(
     """A month's payroll files: one, or one per currency where the profile has no column for it.
 
     A month without pay gives a file without rows. Raises :class:`Rejected` with everything that is
-    missing at once: earning codes, employee ids, settings of the profile, texts it cannot hold.
+    missing at once: earning codes, employee ids, texts the profile cannot hold.
     """
     if profile not in PROFILES:
         raise Rejected([_unknown(profile)])
@@ -144,7 +144,8 @@ def _entry(payee: Payee, earning_code: str, amount_minor: int, currency: str) ->
 def _file(
     profile: Profile, month: Period, company: Company, entries: Sequence[Entry], currency: str
 ) -> PayrollFile:
-    batch = Batch(_batch_id(company, month, entries, currency), month, tuple(entries), company.payroll)
+    settings = dict.fromkeys(profile.settings, "") | dict(company.payroll)
+    batch = Batch(_batch_id(company, month, entries, currency), month, tuple(entries), settings)
     written = profile.write(batch)
     content = written.text.encode(profile.encoding)
     parts = ["payroll", profile.name, month_name(month.first), currency]
@@ -188,25 +189,28 @@ def _problems(
         for payout in outgoing
     }
     without_id = [_missing_employee_id(each, month) for each in employees if not employees[each].strip()]
-    settings = [
-        missing_setting(key, f"The payroll profile {profile.name} needs {key}.")
-        for key in profile.settings
-        if not company.payroll.get(key)
-    ]
     known = [(payee_id, employee_id) for payee_id, employee_id in employees.items() if employee_id.strip()]
     codes = sorted({code for key, code in company.payroll.items() if key not in PROFILE_SETTINGS})
     return [
         *missing_codes(outgoing, kinds, company),
         *without_id,
-        *settings,
         *profile.check(company.payroll, known, codes),
+    ]
+
+
+def left_empty(profile: str, company: Company) -> list[Problem]:
+    """Settings that a profile would write and the company does not give: the file comes without them."""
+    return [
+        missing_setting(key, f"{key} is not given; the {profile} file leaves it empty.")
+        for key in PROFILES[profile].settings
+        if not company.payroll.get(key)
     ]
 
 
 def _missing_employee_id(payee_id: str, month: Period) -> Problem:
     sentence = f"Payee {payee_id} is to be paid for {month_name(month.first)} but has no employee_id."
     cure = "Give the number by which payroll knows them."
-    return Problem("payees.csv", 0, "employee_id", "missing_employee_id", sentence, cure)
+    return Problem("payees.csv", 0, "employee_id", "missing-employee-id", sentence, cure)
 
 
 def _unknown(profile: str) -> Problem:

@@ -38,7 +38,7 @@ class Entry:
 class Batch:
     """The entries of one file, in order of payee, currency and earning code.
 
-    ``settings`` are the keys of ``[payroll]`` in company.toml; those the profile needs are there.
+    ``settings`` are the keys of ``[payroll]`` in company.toml; those of the profile are there, perhaps empty.
     """
 
     batch_id: str
@@ -76,7 +76,7 @@ def nothing_to_check(
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A payroll system's import: its name, the settings it needs, how its files are spelled.
+    """A payroll system's import: its name, the settings it writes, how its files are spelled.
 
     A profile without a currency column gets one file per currency.
     """
