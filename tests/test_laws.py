@@ -266,7 +266,10 @@ def test_a_whole_amount_window_that_is_empty_again_is_worth_exactly_zero(world: 
     )
 )
 def test_recalculated_newest_first_a_full_reversal_is_exactly_zero(world: World) -> None:
-    """Where nothing came back: money that is restored keeps what it earned, in whatever tier it is put back."""
+    """Where nothing came back (restored money keeps what it earned, in whatever tier it is put back) and nothing
+    was converted: plan amounts of converted parts are rounded, and so is what they lose on the curve."""
+    currencies = {each.currency for each in world.facts.invoices} | {plan.currency for plan in world.plans}
+    assume(len(currencies) == 1)
     assert sums(undone(world, "credit_note").commission_lines(), *OWNER) == {}
 
 
@@ -814,8 +817,7 @@ def test_every_amount_is_the_sum_of_its_explanation(world: World, recovery_cap_p
         assert abs(rounding) <= EXACT * max(1, codes.count("whole_amount")), "rounding is no more than rounding"
         assert line.amount_minor != 0 and line.payable_on >= line.earned_on
     for payout in payouts(world.lines, period_of(LAST, "month", 1), recovery_cap_ppm):
-        steps = PayoutWhy(payout, recovery_cap_ppm).step().steps
-        assert sum(step.exact or 0 for step in steps) == payout.pay_minor * EXACT
+        assert total(PayoutWhy(payout, recovery_cap_ppm).step()) == payout.pay_minor * EXACT
 
 
 @law(30)
