@@ -58,10 +58,9 @@ class PoolOutcome:
     pool_minor: int
     roles: tuple[RoleShare, ...]
 
-    @property
-    def gates_hold(self) -> bool:
-        """Whether every gate holds."""
-        return all(passed.holds for passed in self.gates)
+
+def _all_hold(gates: Iterable[Passed]) -> bool:
+    return all(passed.holds for passed in gates)
 
 
 class Bonuses:
@@ -118,7 +117,7 @@ class Bonuses:
         value_ppm, factor_ppm = self._factor(component.scale, team, period)
         gates = self._gates(component.gates, team, period)
         pool_minor = max(0, rounded(before_factor_minor * factor_ppm, PPM))
-        if not all(passed.holds for passed in gates):
+        if not _all_hold(gates):
             pool_minor = 0
         roles = self._split(plan, component, team, period, pool_minor) if pool_minor else ()
         return PoolOutcome(
@@ -271,7 +270,7 @@ class Bonuses:
         if component.at_target_minor is not None:
             numerator, denominator = numerator * component.at_target_minor, denominator * PPM
         amount_minor = rounded(numerator, denominator)
-        if not all(passed.holds for passed in gates):
+        if not _all_hold(gates):
             amount_minor = 0
         return TargetWhy(
             plan,

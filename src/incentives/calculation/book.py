@@ -224,6 +224,12 @@ class Book:
             value = getattr(record, attribute) or value
         return value
 
+    def invoices_crediting(self, payee_ids: Iterable[str]) -> list[Invoice]:
+        """Every invoice that credits any of these people, once."""
+        of_payee = self.invoices_of_payee
+        found = {each.invoice_id: each for payee_id in payee_ids for each in of_payee.get(payee_id, ())}
+        return list(found.values())
+
     # People and teams ----------------------------------------------------------------------------
 
     def plans_of(self, payee_id: str = "", team: str = "") -> list[Plan]:

@@ -130,10 +130,7 @@ class Follower:
 
     def _earn(self, holding: Holding, movement: Movement, amount: int) -> None:
         """New money at today's curve; where it earns nothing, the reason is found and a segment stays."""
-        curve = holding.curve
-        version_from = curve.version_from if curve is not None else None
-        if curve is None:
-            version_from, curve = holding.curve_on(movement.on)
+        version_from, curve = holding.curve_on(movement.on)
         nothing: FindingKind | None = None
         if self.per_event or self.ends_on is not None or version_from is None:
             nothing = self._earns_nothing(version_from, curve, movement.on)
@@ -442,9 +439,7 @@ def _shared_out(sources: list[tuple[Money, int]], loss: int, share_ppm: int) -> 
     return taken
 
 
-def _losers_of_a_step_back(
-    windows: Iterable[Before],
-) -> Iterator[dt.date]:
+def _losers_of_a_step_back(windows: Iterable[Before]) -> Iterator[dt.date]:
     """When ``whole_amount`` steps back to a lower tier, all money still in the window loses by it."""
     for before in windows:
         fell = {

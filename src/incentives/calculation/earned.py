@@ -41,7 +41,6 @@ def earned(
     plans: Sequence[Plan],
     as_of: dt.date,
     progress: Progress | None = None,
-    with_metrics: bool = True,
 ) -> Earned:
     """Everything that should stand on a day, for everybody."""
     calculation = Calculation(Book(facts, plans, as_of))
@@ -63,8 +62,7 @@ def earned(
             progress(done, of)
     found.lines = merged([*found.lines, *shared]) if shared else found.lines
     _check_reach(found.lines)
-    if with_metrics:
-        found.metrics += calculation.metrics.quarters()
+    found.metrics += calculation.metrics.quarters()
     found.findings += calculation.findings()
     return found
 
@@ -122,10 +120,7 @@ class Calculation:
 
     def invoices_of(self, payee_id: str) -> list[Invoice]:
         """Every invoice that may bring a payee something: their own credits, and those of people below them."""
-        book = self.book
-        whose = [payee_id, *sorted(book.people_of(payee_id))]
-        found = {each.invoice_id: each for one in whose for each in book.invoices_of_payee.get(one, ())}
-        return list(found.values())
+        return self.book.invoices_crediting([payee_id, *self.book.people_of(payee_id)])
 
     def team_lines(self, name: str) -> tuple[list[PoolOutcome], list[Line]]:
         """The pools of a team and the lines of everything its plans pay."""

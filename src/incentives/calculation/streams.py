@@ -64,11 +64,9 @@ class Streams:
 
     def invoices(self, asked: Asked) -> Iterable[Invoice]:
         """Every invoice that may bring something: of the payee's own credits, of their people's, or of both."""
-        of_payee = self.book.invoices_of_payee
-        if not any(each.credits == "team" for each in asked.commissions):
-            return of_payee.get(asked.payee_id, ())
-        whose = [asked.payee_id, *asked.people]
-        return {each.invoice_id: each for payee_id in whose for each in of_payee.get(payee_id, ())}.values()
+        if not asked.people:
+            return self.book.invoices_of_payee.get(asked.payee_id, ())
+        return self.book.invoices_crediting([asked.payee_id, *asked.people])
 
     def _by_invoice(self, asked: Asked, invoice: Invoice) -> Stream:
         """The invoice's own date picks one version for all of its money (section 6)."""

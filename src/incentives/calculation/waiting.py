@@ -33,6 +33,7 @@ class Waiting:
 def waiting(calculation: Calculation, payee_id: str) -> Iterator[Waiting]:
     """A payee's open invoices, oldest due date first; one row per currency that is earned, 0 if nothing is."""
     book = calculation.book
+    currencies = [plan.currency for plan in book.plans_of(payee_id)]
     found = []
     for invoice in calculation.invoices_of(payee_id):
         timeline = book.timeline(invoice)
@@ -41,8 +42,7 @@ def waiting(calculation: Calculation, payee_id: str) -> Iterator[Waiting]:
             continue
         with book.assuming_paid(invoice, _ASSUMED):
             lines = calculation.invoice_lines(payee_id)
-        plans = book.plans_of(payee_id)
-        would_earn = dict.fromkeys((plan.currency for plan in plans), 0)
+        would_earn = dict.fromkeys(currencies, 0)
         for line in lines:
             if line.cause.removeprefix("cap:") == _ASSUMED:
                 would_earn[line.currency] += line.amount_minor
