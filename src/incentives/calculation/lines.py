@@ -39,8 +39,8 @@ class Line:
     """One amount that should stand. Its key is plan, component, payee, cause and kind.
 
     ``amount_minor`` is never 0; ``payable_on`` is never before ``earned_on``; ``plan_version`` is the day
-    from which the version of the line's rule date is in force; of an adjustment, its own day. Not frozen for speed only: nothing changes
-    a line once it is made.
+    from which the version of the line's rule date is in force; of an adjustment, its own day. Not frozen for
+    speed only: nothing changes a line once it is made.
     """
 
     payee_id: str
