@@ -27,6 +27,7 @@ ROOMS = (
     "rules",
     "calculation",
     "ledger",
+    "places",
     "documents",
     "feeds",
     "store",

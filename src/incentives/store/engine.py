@@ -1,0 +1,105 @@
+"""One way into the store: SQLite or PostgreSQL, set up so that nothing that was acknowledged is lost.
+
+Readers never wait. Writers take turns, on both databases: whoever writes holds the books, so that "is the month
+open?" is still true when the row is written, and acts are numbered in the order in which they commit.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from incentives.errors import Problem, Rejected
+
+VARIABLE = "INCENTIVES_DATABASE_URL"
+DEFAULT_FILE = "incentives.db"
+
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "2",  # FULL: what was committed survives a power cut
+    "foreign_keys": "1",
+    "recursive_triggers": "1",  # INSERT OR REPLACE deletes: only so does the guard against deleting see it
+    "busy_timeout": "60000",
+}
+"""What SQLite is told on every connection, and answers when asked."""
+
+
+def chosen_url() -> URL:
+    """The store that the environment names, or the file in this folder."""
+    return read_url(os.environ.get(VARIABLE) or f"sqlite:///{DEFAULT_FILE}")
+
+
+def read_url(written: str) -> URL:
+    """A database address; :class:`Rejected` says what is wrong with it."""
+    try:
+        url = make_url(written)
+    except ArgumentError:
+        raise _wrong_url("It is not the address of a database.") from None
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise _wrong_url(f"{url.drivername} is not a database that is known here.")
+    if url.drivername == "sqlite" and not url.database:
+        raise _wrong_url("A store in memory would forget everything.")
+    return url
+
+
+def _wrong_url(sentence: str) -> Rejected:
+    cure = f"Write sqlite:///{DEFAULT_FILE} or postgresql://user:password@host/name."
+    return Rejected([Problem(VARIABLE, 0, "", "unknown-database", sentence, cure)])
+
+
+def shown(url: URL) -> str:
+    """Where the store is, without its password."""
+    if url.drivername == "sqlite":
+        return str(Path(url.database or "").absolute())
+    return url.render_as_string(hide_password=True).replace("+psycopg", "")
+
+
+def engine_for(url: URL) -> Engine:
+    """An engine that is set up as this store wants it."""
+    if url.drivername != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(raw: sqlite3.Connection, _: Any) -> None:
+    raw.isolation_level = None  # transactions begin where we say so, not where the driver thinks
+    for name, value in PRAGMAS.items():
+        raw.execute(f"PRAGMA {name} = {value}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent view of the store for as long as it is read."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction, alone: all of it or nothing. Others who write wait until it has ended."""
+    with engine.connect() as connection:
+        connection = connection.execution_options(writes=True)
+        with connection.begin():
+            if engine.dialect.name == "postgresql":
+                connection.exec_driver_sql("SELECT id FROM books FOR UPDATE")
+            yield connection
