@@ -161,21 +161,13 @@ def _of_postgresql(connection: Connection) -> Iterator[tuple[str, str]]:
 def _postgresql_guards() -> Iterator[str]:
     yield _function("guard_refuse", _raise("TG_TABLE_NAME || ': ' || TG_ARGV[0]"))
     closed = "SELECT 1 FROM added JOIN closes ON closes.month = added.month"
-    yield _function(
-        "guard_closed",
-        f"IF EXISTS ({closed}) THEN RAISE EXCEPTION '%: the month is closed', TG_TABLE_NAME; END IF",
-    )
-    yield _function(
-        "guard_order",
-        "IF EXISTS (SELECT 1 FROM closes) AND NEW.month IS DISTINCT FROM "
-        "(SELECT (max(month) + interval '1 month')::date FROM closes) "
-        f"THEN {_raise("'closes: months close in order'")}; END IF; RETURN NEW",
-    )
+    yield _function("guard_closed", _raise_if(f"EXISTS ({closed})", "TG_TABLE_NAME || ': the month is closed'"))
+    last = "(SELECT (max(month) + interval '1 month')::date FROM closes)"
+    out_of_order = f"EXISTS (SELECT 1 FROM closes) AND NEW.month IS DISTINCT FROM {last}"
+    yield _function("guard_order", _raise_if(out_of_order, "'closes: months close in order'") + "; RETURN NEW")
     alone = " OR ".join(f"NEW.kind = '{kind}' AND {_same_person(table)}" for kind, table in _AUTHORS.items())
-    yield _function(
-        "guard_second_person",
-        f"IF {alone} THEN {_raise("'decisions: a second person decides'")}; END IF; RETURN NEW",
-    )
+    second = _raise_if(alone, "'decisions: a second person decides'")
+    yield _function("guard_second_person", second + "; RETURN NEW")
     for table in APPEND_ONLY:
         yield from _on(table, "update", "BEFORE UPDATE", "ROW", "guard_refuse('append-only')")
         yield from _on(table, "delete", "BEFORE DELETE", "ROW", "guard_refuse('append-only')")
@@ -193,6 +185,10 @@ def _postgresql_guards() -> Iterator[str]:
         )
     yield from _on("closes", "insert", "BEFORE INSERT", "ROW", "guard_order()")
     yield from _on("decisions", "insert", "BEFORE INSERT", "ROW", "guard_second_person()")
+
+
+def _raise_if(condition: str, message: str) -> str:
+    return f"IF {condition} THEN {_raise(message)}; END IF"
 
 
 def _raise(message: str) -> str:
