@@ -45,3 +45,7 @@ class Rejected(IncentivesError):
         self.problems = tuple(sorted(problems))
         assert self.problems, "a rejection names at least one problem"
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[Rejected], tuple[tuple[Problem, ...]]]:
+        """From one process to another with its problems, not with their text alone."""
+        return Rejected, (self.problems,)

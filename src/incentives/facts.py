@@ -237,6 +237,24 @@ class Facts:
     fx_rates: tuple[FxRate, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands outside a part of the facts and still decides something inside it.
+
+    A calculation over a part is exact only with these; over all facts they follow from the facts. A day says
+    from when on something is so: a calculation as of an earlier day does not know it yet.
+    """
+
+    first_issued_on: dt.date | None = None
+    """The first invoice of all: metrics are told from its quarter on."""
+    first_invoice_on: Mapping[str, dt.date] = field(default_factory=dict)
+    """The first invoice of each customer that the part names."""
+    two_sources_from: Mapping[str, dt.date] = field(default_factory=dict)
+    """Event ids that stand under two sources anywhere: their causes name the source."""
+    conflicts_from: Mapping[EventRef, dt.date] = field(default_factory=dict)
+    """Events that came in two versions, perhaps for two invoices: neither version counts."""
+
+
 def covers(day: dt.date, starts_on: dt.date | None, ends_on: dt.date | None) -> bool:
     """Whether a range of days holds a day: both ends are inside, an absent end is open (section 2)."""
     return (starts_on is None or starts_on <= day) and (ends_on is None or day <= ends_on)

@@ -11,7 +11,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from operator import attrgetter
 
 from incentives.calculation.credits import listed, per_credit
@@ -29,6 +28,7 @@ from incentives.facts import (
     Invoice,
     Payee,
     Reporting,
+    Surroundings,
     covers,
 )
 from incentives.money import PPM, convert
@@ -51,8 +51,12 @@ class Worked:
 class Book:
     """The facts up to a day, arranged for asking."""
 
-    def __init__(self, facts: Facts, plans: Sequence[Plan], as_of: dt.date) -> None:
+    def __init__(
+        self, facts: Facts, plans: Sequence[Plan], as_of: dt.date, around: Surroundings | None = None
+    ) -> None:
+        """``around`` is given where the facts are a part: without it they are all there is."""
         self.facts = facts
+        self.around = around or Surroundings(_first_issued_on(facts.invoices), _first_invoice_on(facts.invoices))
         self.company = facts.company
         self.as_of = as_of
         self.plans = {plan.plan: plan for plan in plans}
@@ -66,7 +70,6 @@ class Book:
         self._worked: dict[str, Worked] = {}
 
         self._countries = {each.customer_id: each.country for each in facts.customers}
-        self.first_invoice_on = _first_invoice_on(facts.invoices)
         self._credit_records = _by_customer(facts.credit_records)
         self._rates = _rates(facts)
         self._targets = {
@@ -86,7 +89,7 @@ class Book:
         self._reporting: dict[str, list[Reporting]] = {}
         for row in facts.reporting:
             self._reporting.setdefault(row.payee_id, []).append(row)
-        self.reports = cache(self._reports)
+        self._above: dict[tuple[str, dt.date], frozenset[str]] = {}
 
     # Events --------------------------------------------------------------------------------------
 
@@ -98,8 +101,9 @@ class Book:
         """
         once: dict[str, Event] = {}
         others: dict[EventRef, Event] = {}
-        twice: set[str] = set()
-        conflicts: set[EventRef] = set()
+        versions: list[Event] = []
+        twice = {event_id for event_id, day in self.around.two_sources_from.items() if day <= self.as_of}
+        conflicts = {ref for ref, day in self.around.conflicts_from.items() if day <= self.as_of}
         for event in events:
             if event.occurred_on > self.as_of:
                 continue
@@ -111,9 +115,10 @@ class Book:
                 known = others.setdefault(event.ref, event)
             if known is not event and known != event:
                 conflicts.add(event.ref)
+                versions.append(event)
 
         naming: list[Event] = []
-        for event in (*once.values(), *others.values()):
+        for event in (*once.values(), *others.values(), *versions):
             if conflicts and event.ref in conflicts:
                 self._find("conflict", event, "has come in two versions; neither counts until one is chosen")
                 continue
@@ -213,7 +218,7 @@ class Book:
 
     def customer_age_days(self, invoice: Invoice) -> int:
         """Days from the customer's first invoice to this one."""
-        return (invoice.issued_on - self.first_invoice_on[invoice.customer_id]).days
+        return (invoice.issued_on - self.around.first_invoice_on[invoice.customer_id]).days
 
     def last_given(self, customer_id: str, attribute: str, day: dt.date) -> str:
         """The last value of a credit record's attribute given on or before a day; ``""`` if none was."""
@@ -302,6 +307,13 @@ class Book:
                         ask.append(link)
         return {manager_id: frozenset(found) for manager_id, found in people.items()}
 
+    def reports(self, manager_id: str, payee_id: str, day: dt.date) -> bool:
+        """Whether somebody reports to a manager, directly or through others, on a day."""
+        above = self._above.get((payee_id, day))
+        if above is None:
+            above = self._above[payee_id, day] = self._chain(payee_id, day)
+        return manager_id in above
+
     def _chain(self, payee_id: str, day: dt.date) -> frozenset[str]:
         """Everyone above somebody on a day."""
         above: set[str] = set()
@@ -313,9 +325,6 @@ class Book:
                     above.add(each.manager_id)
                     ask.append(each.manager_id)
         return frozenset(above)
-
-    def _reports(self, manager_id: str, payee_id: str, day: dt.date) -> bool:
-        return manager_id in self._chain(payee_id, day)
 
     # Rates and targets ---------------------------------------------------------------------------
 
@@ -344,6 +353,10 @@ def rule_day(plan: Plan, invoice: Invoice) -> dt.date | None:
     if plan.rules_as_of == "invoice":
         return invoice.issued_on
     return contract_day(invoice) if plan.rules_as_of == "contract" else None
+
+
+def _first_issued_on(invoices: Iterable[Invoice]) -> dt.date | None:
+    return min((invoice.issued_on for invoice in invoices), default=None)
 
 
 def _first_invoice_on(invoices: Iterable[Invoice]) -> dict[str, dt.date]:

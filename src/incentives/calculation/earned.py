@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from incentives.calculation.bonuses import Bonuses, PoolOutcome
@@ -61,13 +61,13 @@ def earned(
         if progress:
             progress(done, of)
     found.lines = merged([*found.lines, *shared]) if shared else found.lines
-    _check_reach(found.lines)
-    found.metrics += calculation.metrics.quarters()
+    check_reach(found.lines)
+    found.metrics += calculation.metrics.quarters(calculation.book.teams())
     found.findings += calculation.findings()
     return found
 
 
-def _check_reach(lines: Sequence[Line]) -> None:
+def check_reach(lines: Sequence[Line]) -> None:
     """Amounts stay below 2^53 (section 2): a larger one is refused, whatever input made it."""
     problems = [
         Problem(
@@ -148,14 +148,16 @@ class Calculation:
 
     # Findings ----------------------------------------------------------------------------------------
 
-    def findings(self) -> list[Finding]:
-        """Everything a person should look at, in order."""
-        return sorted({*self.book.findings, *self._without_plan()})
+    def findings(self, payees: Iterable[str] | None = None) -> list[Finding]:
+        """Everything a person should look at, in order; of a part, for the payees whose facts are all there."""
+        asked = self.book.invoices_of_payee if payees is None else payees
+        return sorted({*self.book.findings, *self._without_plan(asked)})
 
-    def _without_plan(self) -> Iterator[Finding]:
+    def _without_plan(self, payees: Iterable[str]) -> Iterator[Finding]:
         """Credited cash that no plan of the payee covers: once per credit, under ``payment`` per event."""
         book = self.book
-        for payee_id, invoices in book.invoices_of_payee.items():
+        for payee_id in payees:
+            invoices = book.invoices_of_payee.get(payee_id, ())
             plans = book.plans_of(payee_id)
             per_event = [plan for plan in plans if plan.rules_as_of == "payment"]
             per_invoice = [

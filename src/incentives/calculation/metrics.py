@@ -7,7 +7,7 @@ unrounded. One pass over a team's invoices collects every sum; a metric is a fra
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -78,14 +78,14 @@ class Metrics:
             numerator, denominator = -numerator, -denominator
         return rounded(numerator * PPM, denominator) if denominator else None
 
-    def quarters(self) -> Iterator[MetricValue]:
-        """Every team, every fiscal quarter that ended since the first invoice, all nine, all and new."""
+    def quarters(self, teams: Sequence[str]) -> Iterator[MetricValue]:
+        """Of these teams, every fiscal quarter that ended since the first invoice, all nine, all and new."""
         book = self.book
-        if not book.invoices:
+        first_day = book.around.first_issued_on
+        if first_day is None:
             return
-        first_day = min(invoice.issued_on for invoice in book.invoices.values())
         for quarter in periods(first_day, book.as_of, "quarter", book.company.fiscal_year_starts):
-            for team in book.teams():
+            for team in teams:
                 for metric in METRICS:
                     for measure in (Measure(metric, "all"), Measure(metric, "new")):
                         value = self.value(team, quarter, measure)

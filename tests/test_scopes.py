@@ -1,0 +1,204 @@
+"""Calculated piece by piece, in one process or in several, everything comes out as it does at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incentives.calculation.chunks import Chunk, Scope
+from incentives.calculation.earned import Earned
+from incentives.calculation.explanation import Step
+from incentives.calculation.lines import Finding, Line
+from incentives.engines.chunks import over
+from incentives.engines.memory import Memory
+from incentives.errors import Problem, Rejected
+from incentives.feeds.folder import read_folder
+from model.histories import write_history
+from worlds import World, law, rows, worlds
+
+HISTORIES = 150
+SIZES = (1, 2, 7)
+SAMPLE = Path(__file__).parent.parent / "sample_data"
+
+
+def kept(chunk: Chunk) -> Chunk:
+    """Work that keeps everything, also the reasons."""
+    return chunk
+
+
+@dataclass(frozen=True)
+class Said:
+    """A reason as it was explained: what it was made from does not travel."""
+
+    explained: Step
+
+    def step(self, line: Line) -> Step:
+        return self.explained
+
+
+def said(chunk: Chunk) -> Chunk:
+    """Work of another process: everything, with the reasons explained there."""
+    chunk.lines = [replace(line, why=Said(line.explained())) for line in chunk.lines]
+    return chunk
+
+
+def history(folder: Path, seed: int) -> World:
+    folder.mkdir()
+    as_of = write_history(folder, seed)
+    return read(folder, as_of)
+
+
+def read(folder: Path, as_of: dt.date) -> World:
+    reading = read_folder(folder)
+    assert reading.facts is not None, "\n".join(map(str, reading.problems))
+    return World(reading.facts, tuple(reading.plans), as_of)
+
+
+def chunks(world: World, scope: Scope | None = None, at_once: int = 1, workers: int = 1) -> list[Chunk]:
+    work = said if workers > 1 else kept
+    return list(over(Memory(world.facts), world.plans, world.as_of, work, scope, at_once, workers))
+
+
+def union(found: Sequence[Chunk]) -> Earned:
+    """Everything that the chunks hold; what is to be seen on an invoice may stand in several."""
+    return Earned(
+        [line for each in found for line in each.lines],
+        sorted({finding for each in found for finding in each.findings}),
+        [value for each in found for value in each.metrics],
+        [pool for each in found for pool in each.pools],
+    )
+
+
+def explained(lines: Sequence[Line]) -> list[str]:
+    return sorted(repr(line.explained()) for line in lines)
+
+
+def assert_same(pieces: Earned, whole: Earned) -> None:
+    assert rows(pieces.lines) == rows(whole.lines)
+    assert pieces.findings == whole.findings
+    assert sorted(map(repr, pieces.metrics)) == sorted(map(repr, whole.metrics))
+    assert sorted(map(repr, pieces.pools)) == sorted(map(repr, whole.pools))
+
+
+# Everything -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at_once", SIZES)
+def test_chunks_of_random_histories_hold_what_the_whole_holds(tmp_path: Path, at_once: int) -> None:
+    lines = 0
+    for seed in range(HISTORIES):
+        world = history(tmp_path / str(seed), seed)
+        pieces = union(chunks(world, at_once=at_once))
+        assert_same(pieces, world.earned)
+        if seed % 10 == 0:
+            assert explained(pieces.lines) == explained(world.lines)
+        lines += len(pieces.lines)
+    assert lines > HISTORIES, "histories without lines prove nothing"
+
+
+@law(60)
+@given(worlds(), st.sampled_from(SIZES))
+def test_chunks_of_small_worlds_hold_what_the_whole_holds(world: World, at_once: int) -> None:
+    pieces = union(chunks(world, at_once=at_once))
+    assert_same(pieces, world.earned)
+    assert explained(pieces.lines) == explained(world.lines)
+
+
+@pytest.mark.parametrize("at_once", SIZES)
+def test_processes_of_their_own_make_the_same(tmp_path: Path, at_once: int) -> None:
+    for world in (read(SAMPLE, dt.date(2026, 6, 30)), history(tmp_path / "random", 40 + at_once)):
+        alone, together = chunks(world, at_once=at_once), chunks(world, at_once=at_once, workers=2)
+        assert_same(union(together), world.earned)
+        assert explained(union(together).lines) == explained(world.lines)
+        assert [each.payees for each in together] == [each.payees for each in alone], "in the same order"
+
+
+# A part -----------------------------------------------------------------------------------------------------
+
+
+def told(found: Sequence[Chunk], team_plans: frozenset[str], lines: Sequence[Line]) -> list[Line]:
+    """Those lines of which the chunks say that nothing else should stand."""
+    payees = {payee_id for each in found for payee_id in each.payees}
+    members = {payee_id for each in found for payee_id in each.members}
+    return [line for line in lines if line.payee_id in (members if line.plan in team_plans else payees)]
+
+
+def seen(found: Sequence[Chunk], findings: Sequence[Finding]) -> list[Finding]:
+    """Those findings that stand on the payees and invoices of the chunks; those of a team are nobody's else."""
+    payees = {payee_id for each in found for payee_id in each.payees}
+    invoices = {invoice_id for each in found for invoice_id in each.invoices}
+    settled = ("conflict", "wrong_currency", "unknown_reference")
+    return [
+        each
+        for each in findings
+        if (each.payee_id in payees if each.payee_id else each.what in settled and each.invoice_id in invoices)
+    ]
+
+
+@st.composite
+def scoped(draw: st.DrawFn) -> tuple[World, Scope]:
+    world = draw(worlds())
+    everything = Memory(world.facts).everything()
+    payees = draw(st.lists(st.sampled_from(everything.payees), unique=True))
+    teams = draw(st.lists(st.sampled_from(everything.teams), unique=True)) if everything.teams else []
+    invoices = draw(st.lists(st.sampled_from([each.invoice_id for each in world.facts.invoices]), unique=True))
+    return world, Scope(tuple(payees), tuple(teams), tuple(invoices))
+
+
+def assert_told(world: World, scope: Scope, found: Sequence[Chunk]) -> None:
+    pieces, whole = union(found), world.earned
+    assert set(scope.payees) <= {payee_id for each in found for payee_id in each.payees}
+    assert set(scope.teams) <= {team for each in found for team in each.teams}
+    assert set(scope.invoices) <= {invoice_id for each in found for invoice_id in each.invoices}
+    assert rows(pieces.lines) == rows(told(found, Memory(world.facts).team_plans(), whole.lines))
+    assert explained(pieces.lines) == explained(told(found, Memory(world.facts).team_plans(), whole.lines))
+    teams = {team for each in found for team in each.teams}
+    assert seen(found, pieces.findings) == seen(found, whole.findings)
+    assert set(pieces.findings) <= set(whole.findings)
+    assert sorted(map(repr, pieces.metrics)) == sorted(repr(each) for each in whole.metrics if each.team in teams)
+    assert sorted(map(repr, pieces.pools)) == sorted(repr(each) for each in whole.pools if each.team in teams)
+
+
+@law(80)
+@given(scoped())
+def test_a_scope_holds_what_the_whole_says_of_it(asked: tuple[World, Scope]) -> None:
+    world, scope = asked
+    assert_told(world, scope, chunks(world, scope))
+
+
+def test_scopes_of_random_histories_hold_what_the_whole_says_of_them(tmp_path: Path) -> None:
+    for seed in range(HISTORIES):
+        world = history(tmp_path / str(seed), seed)
+        everything = Memory(world.facts).everything()
+        for scope in (
+            Scope(payees=everything.payees[:1]),
+            Scope(payees=everything.payees[-1:], teams=everything.teams[:1]),
+            Scope(teams=everything.teams[-1:], invoices=(world.facts.invoices[0].invoice_id,)),
+        ):
+            assert_told(world, scope, chunks(world, scope))
+
+
+def test_every_payee_and_team_is_in_one_chunk() -> None:
+    world = read(SAMPLE, dt.date(2026, 6, 30))
+    everything = Memory(world.facts).everything()
+    for at_once in SIZES:
+        found = chunks(world, at_once=at_once)
+        assert [payee_id for each in found for payee_id in each.payees] == list(everything.payees)
+        assert sorted(payee_id for each in found for payee_id in each.members) == list(everything.payees)
+        assert [team for each in found for team in each.teams] == list(everything.teams)
+        assert max(len(each.payees) for each in found) <= at_once
+
+
+# Processes --------------------------------------------------------------------------------------------------
+
+
+def test_a_rejection_travels_with_its_problems() -> None:
+    rejected = Rejected([Problem("plan", 0, "tiers", "out-of-reach", "Too much.")])
+    assert pickle.loads(pickle.dumps(rejected)).problems == rejected.problems
