@@ -16,7 +16,7 @@ def upgrade() -> None:
     """Every table of the first version."""
     op.create_table(
         "acts",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("what", sa.Text(), nullable=False),
@@ -29,7 +29,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "books",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("store_id", sa.Text(), nullable=False),
         sa.Column("made_at", sa.Text(), nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_books_one_row")),
@@ -44,6 +44,57 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("month", "payee_id", name=op.f("pk_closed_owners")),
     )
     op.create_table(
+        "entries",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("payee_id", sa.Text(), nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
+        sa.Column("component", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("invoice_id", sa.Text(), nullable=False),
+        sa.Column("earned_on", sa.Date(), nullable=False),
+        sa.Column("payable_on", sa.Date(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("plan_version", sa.Date(), nullable=False),
+        sa.Column("stood_minor", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "amount_minor > -9007199254740992 AND amount_minor < 9007199254740992",
+            name=op.f("ck_entries_amount_minor_in_reach"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_entries")),
+    )
+    op.create_index("ix_entries_month", "entries", ["month"], unique=False)
+    op.create_index("ix_entries_payee_id", "entries", ["payee_id"], unique=False)
+    op.create_table(
+        "events",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("known_from", sa.BigInteger(), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("invoice_id", sa.Text(), nullable=False),
+        sa.Column("occurred_on", sa.Date(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("payment_id", sa.Text(), nullable=False),
+        sa.Column("reverses", sa.Text(), nullable=False),
+        sa.Column("new_due_on", sa.Date(), nullable=True),
+        sa.Column("payee_id", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("fault", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("recorded_at", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "amount_minor >= 0 AND amount_minor < 9007199254740992", name=op.f("ck_events_amount_in_reach")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+        sa.UniqueConstraint("event_id", "source", name=op.f("uq_events_event_id_source")),
+    )
+    op.create_index("ix_events_invoice_id", "events", ["invoice_id"], unique=False)
+    op.create_index("ix_events_known_from", "events", ["known_from"], unique=False)
+    op.create_table(
         "payouts",
         sa.Column("month", sa.Date(), nullable=False),
         sa.Column("payee_id", sa.Text(), nullable=False),
@@ -57,6 +108,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("month", "payee_id", "currency", name=op.f("pk_payouts")),
     )
     op.create_table(
+        "settled",
+        sa.Column(
+            "entry_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("entry_id", name=op.f("pk_settled")),
+    )
+    op.create_index(op.f("ix_settled_month"), "settled", ["month"], unique=False)
+    op.create_table(
         "statements",
         sa.Column("quarter", sa.Date(), nullable=False),
         sa.Column("payee_id", sa.Text(), nullable=False),
@@ -67,7 +127,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "adjustments",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("act_id", sa.BigInteger(), nullable=False),
         sa.Column("payee_id", sa.Text(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
@@ -88,7 +148,7 @@ def upgrade() -> None:
         sa.Column("team", sa.Text(), nullable=False),
         sa.Column("starts_on", sa.Date(), nullable=False),
         sa.Column("ends_on", sa.Date(), nullable=True),
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_assignments_known_from")),
@@ -105,7 +165,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "conflicts",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("act_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
@@ -126,7 +186,7 @@ def upgrade() -> None:
         sa.Column("credit_approval", sa.Text(), nullable=False),
         sa.Column("credit_limit_minor", sa.BigInteger(), nullable=True),
         sa.Column("security", sa.Text(), nullable=False),
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_credit_records_known_from")),
@@ -148,7 +208,7 @@ def upgrade() -> None:
         sa.Column("payee_id", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("share_ppm", sa.BigInteger(), nullable=False),
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_credits_known_from")),
@@ -169,7 +229,7 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("country", sa.Text(), nullable=False),
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_customers_known_from")),
@@ -186,7 +246,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "decisions",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("act_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("subject_id", sa.BigInteger(), nullable=False),
@@ -203,7 +263,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "deliveries",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("act_id", sa.BigInteger(), nullable=False),
         sa.Column("month", sa.Date(), nullable=False),
         sa.Column("profile", sa.Text(), nullable=False),
@@ -211,39 +271,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
     )
     op.create_table(
-        "events",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
-        sa.Column("known_from", sa.BigInteger(), nullable=False),
-        sa.Column("event_id", sa.Text(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("invoice_id", sa.Text(), nullable=False),
-        sa.Column("occurred_on", sa.Date(), nullable=False),
-        sa.Column("amount_minor", sa.BigInteger(), nullable=True),
-        sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("payment_id", sa.Text(), nullable=False),
-        sa.Column("reverses", sa.Text(), nullable=False),
-        sa.Column("new_due_on", sa.Date(), nullable=True),
-        sa.Column("payee_id", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("fault", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("recorded_at", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "amount_minor >= 0 AND amount_minor < 9007199254740992", name=op.f("ck_events_amount_in_reach")
-        ),
-        sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_events_known_from")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
-        sa.UniqueConstraint("event_id", "source", name=op.f("uq_events_event_id_source")),
-    )
-    op.create_index("ix_events_invoice_id", "events", ["invoice_id"], unique=False)
-    op.create_index("ix_events_known_from", "events", ["known_from"], unique=False)
-    op.create_table(
         "fx_rates",
         sa.Column("from_currency", sa.Text(), nullable=False),
         sa.Column("to_currency", sa.Text(), nullable=False),
         sa.Column("on", sa.Date(), nullable=False),
         sa.Column("rate_ppm", sa.BigInteger(), nullable=False),
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_fx_rates_known_from")),
@@ -260,7 +293,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "holds",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("act_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
@@ -271,7 +304,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "imports",
-        sa.Column("act_id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column(
+            "act_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("counts", sa.Text(), nullable=False),
@@ -289,7 +324,7 @@ def upgrade() -> None:
         sa.Column("category", sa.Text(), nullable=False),
         sa.Column("cost_minor", sa.BigInteger(), nullable=False),
         sa.Column("commissionable", sa.Integer(), nullable=False),
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_until", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
@@ -317,7 +352,7 @@ def upgrade() -> None:
         sa.Column("due_on", sa.Date(), nullable=False),
         sa.Column("contract_signed_on", sa.Date(), nullable=True),
         sa.Column("team", sa.Text(), nullable=False),
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_invoices_known_from")),
@@ -341,7 +376,7 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("starts_on", sa.Date(), nullable=False),
         sa.Column("ends_on", sa.Date(), nullable=True),
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_memberships_known_from")),
@@ -365,7 +400,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("starts_on", sa.Date(), nullable=True),
         sa.Column("ends_on", sa.Date(), nullable=True),
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_payees_known_from")),
@@ -394,7 +429,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "questions",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("act_id", sa.BigInteger(), nullable=False),
         sa.Column("payee_id", sa.Text(), nullable=False),
         sa.Column("plan", sa.Text(), nullable=False),
@@ -420,7 +455,7 @@ def upgrade() -> None:
         sa.Column("manager_id", sa.Text(), nullable=False),
         sa.Column("starts_on", sa.Date(), nullable=False),
         sa.Column("ends_on", sa.Date(), nullable=True),
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_reporting_known_from")),
@@ -437,7 +472,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "rule_revisions",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("act_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -448,7 +483,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "runs",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("act_id", sa.BigInteger(), nullable=False),
         sa.Column("month", sa.Date(), nullable=False),
         sa.Column("as_of", sa.Date(), nullable=False),
@@ -476,7 +511,7 @@ def upgrade() -> None:
         sa.Column("team", sa.Text(), nullable=False),
         sa.Column("window_start", sa.Text(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
         sa.Column("known_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_targets_known_from")),
@@ -504,7 +539,7 @@ def upgrade() -> None:
         "answers",
         sa.Column(
             "question_id",
-            NUMBER,
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
             autoincrement=False,
             nullable=False,
         ),
@@ -530,34 +565,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("previous_seal", name=op.f("uq_closes_previous_seal")),
     )
     op.create_table(
-        "entries",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
-        sa.Column("run_id", sa.BigInteger(), nullable=False),
-        sa.Column("month", sa.Date(), nullable=False),
-        sa.Column("payee_id", sa.Text(), nullable=False),
-        sa.Column("plan", sa.Text(), nullable=False),
-        sa.Column("component", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("cause", sa.Text(), nullable=False),
-        sa.Column("invoice_id", sa.Text(), nullable=False),
-        sa.Column("earned_on", sa.Date(), nullable=False),
-        sa.Column("payable_on", sa.Date(), nullable=False),
-        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
-        sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("plan_version", sa.Date(), nullable=False),
-        sa.Column("stood_minor", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint(
-            "amount_minor > -9007199254740992 AND amount_minor < 9007199254740992",
-            name=op.f("ck_entries_amount_minor_in_reach"),
-        ),
-        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_entries_run_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_entries")),
-    )
-    op.create_index("ix_entries_month", "entries", ["month"], unique=False)
-    op.create_index("ix_entries_payee_id", "entries", ["payee_id"], unique=False)
-    op.create_table(
         "releases",
-        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("act_id", sa.BigInteger(), nullable=False),
         sa.Column("hold_id", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -565,11 +574,3 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["hold_id"], ["holds.id"], name=op.f("fk_releases_hold_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_releases")),
     )
-    op.create_table(
-        "settled",
-        sa.Column("entry_id", NUMBER, autoincrement=False, nullable=False),
-        sa.Column("month", sa.Date(), nullable=False),
-        sa.ForeignKeyConstraint(["entry_id"], ["entries.id"], name=op.f("fk_settled_entry_id")),
-        sa.PrimaryKeyConstraint("entry_id", name=op.f("pk_settled")),
-    )
-    op.create_index(op.f("ix_settled_month"), "settled", ["month"], unique=False)

@@ -1,0 +1,138 @@
+"""The ledger's rows: what was posted, what of it was paid, and which month takes what comes next."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, select
+
+from incentives.calendar import Period, period_of
+from incentives.ledger.entries import Draft, Entry, Key, Posted
+from incentives.store import tables
+from incentives.store.acts import next_id
+from incentives.store.bulk import insert_rows
+
+_NEXT_DAY = dt.timedelta(days=1)
+
+
+def open_month(connection: Connection) -> Period | None:
+    """The oldest open month: the one after the last closed, or the first in which anything happened.
+
+    ``None`` where nothing has happened yet.
+    """
+    last = connection.execute(select(func.max(tables.Close.month))).scalar()
+    if last is not None:
+        return period_of(period_of(last, "month", 1).last + _NEXT_DAY, "month", 1)
+    asked = (
+        select(func.min(tables.Event.occurred_on)),
+        select(func.min(tables.Invoice.issued_on)),
+        select(func.min(tables.Invoice.contract_signed_on)),
+    )
+    days = [day for each in asked if (day := connection.execute(each).scalar()) is not None]
+    return period_of(min(days), "month", 1) if days else None
+
+
+def posted(
+    connection: Connection,
+    payees: Collection[str],
+    in_plans: Collection[str] | None = None,
+    not_in_plans: Collection[str] = (),
+) -> dict[Key, list[Posted]]:
+    """What was posted for some payees, by key, in the order of posting; payouts are none of it."""
+    entry, settled = tables.Entry, tables.Settled
+    asked = (
+        select(
+            entry.payee_id,
+            entry.plan,
+            entry.component,
+            entry.kind,
+            entry.cause,
+            entry.currency,
+            entry.invoice_id,
+            entry.earned_on,
+            entry.payable_on,
+            entry.plan_version,
+            entry.amount_minor,
+            settled.entry_id,
+        )
+        .outerjoin(settled, settled.entry_id == entry.id)
+        .where(entry.payee_id.in_(payees), entry.kind.not_in(("payout", "adjustment")))
+        .order_by(entry.id)
+    )
+    if in_plans is not None:
+        asked = asked.where(entry.plan.in_(in_plans))
+    if not_in_plans:
+        asked = asked.where(entry.plan.not_in(not_in_plans))
+    found: dict[Key, list[Posted]] = {}
+    for *key, invoice_id, earned_on, payable_on, plan_version, amount_minor, paid in connection.execute(asked):
+        terms = (invoice_id, earned_on, payable_on, plan_version)
+        found.setdefault(_key(*key), []).append(Posted(terms, amount_minor, paid is not None))
+    return found
+
+
+def _key(payee_id: str, plan: str, component: str, kind: str, cause: str, currency: str) -> Key:
+    return (payee_id, plan, component, kind, cause, currency)
+
+
+def post(connection: Connection, run_id: int, month: dt.date, drafts: Iterable[Draft]) -> int:
+    """Write entries into a month; how many."""
+    first = next_id(connection, tables.Entry)
+    rows = ((number, run_id, month, *draft) for number, draft in enumerate(drafts, first))
+    return insert_rows(connection, tables.Entry, rows)
+
+
+def record_run(
+    connection: Connection, act_id: int, month: dt.date, as_of: dt.date, through: int, scope: str, entries: int
+) -> int:
+    """Write a run; its number."""
+    run_id = next_id(connection, tables.Run)
+    connection.execute(
+        insert(tables.Run).values(
+            id=run_id,
+            act_id=act_id,
+            month=month,
+            as_of=as_of,
+            known_through=through,
+            scope=scope,
+            entries=entries,
+        )
+    )
+    return run_id
+
+
+_COLUMNS: list[ColumnElement[Any]] = list(tables.table_of(tables.Entry).columns)
+
+
+def entries(
+    connection: Connection,
+    payee_id: str | None = None,
+    month: dt.date | None = None,
+    through: dt.date | None = None,
+) -> Iterator[Entry]:
+    """Entries in the order of posting: of a payee, of a posting month, of all months up to one."""
+    asked = select(*_COLUMNS).order_by(tables.Entry.id)
+    if payee_id is not None:
+        asked = asked.where(tables.Entry.payee_id == payee_id)
+    if month is not None:
+        asked = asked.where(tables.Entry.month == month)
+    if through is not None:
+        asked = asked.where(tables.Entry.month <= through)
+    return _made(connection, asked)
+
+
+def unpaid(connection: Connection, payable_by: dt.date) -> Iterator[Entry]:
+    """Entries that are payable by a day and were in no payout yet."""
+    entry, settled = tables.Entry, tables.Settled
+    asked = (
+        select(*_COLUMNS)
+        .outerjoin(settled, settled.entry_id == entry.id)
+        .where(and_(settled.entry_id.is_(None), entry.payable_on <= payable_by, entry.kind != "payout"))
+        .order_by(entry.id)
+    )
+    return _made(connection, asked)
+
+
+def _made(connection: Connection, asked: Select[*tuple[Any, ...]]) -> Iterator[Entry]:
+    return (Entry(*row) for row in connection.execute(asked))
