@@ -315,6 +315,13 @@ BUGS = (
         "",
     ),
     Bug(
+        "sources-end-at-the-chunk",
+        "an id under two sources is a cause without its source where a payee sees only one of them",
+        "engines/memory.py",
+        "            two_sources_from=_from_when((e.event_id, e.source, e.occurred_on) for e in facts.events),\n",
+        "",
+    ),
+    Bug(
         "teams-pay-apart",
         "what two teams pay one payee for one period is two lines",
         "calculation/chunks.py",

@@ -21,7 +21,7 @@ from incentives.engines.memory import Memory
 from incentives.errors import Problem, Rejected
 from incentives.feeds.folder import read_folder
 from model.histories import write_history
-from worlds import World, law, rows, worlds
+from worlds import DAYS, World, law, rows, worlds
 
 HISTORIES = 150
 SIZES = (1, 2, 7)
@@ -109,6 +109,23 @@ def test_chunks_of_small_worlds_hold_what_the_whole_holds(world: World, at_once:
     pieces = union(chunks(world, at_once=at_once))
     assert_same(pieces, world.earned)
     assert explained(pieces.lines) == explained(world.lines)
+
+
+@st.composite
+def tangled(draw: st.DrawFn) -> World:
+    """A world where one id is told of several invoices, by one source or by two, seen on any day."""
+    world = draw(worlds(same_ids=False))
+    for event in draw(st.lists(st.sampled_from(world.facts.events), max_size=4, unique_by=lambda each: each.ref)):
+        invoice_id = draw(st.sampled_from(world.facts.invoices)).invoice_id
+        source, on = draw(st.sampled_from(["bank", "card"])), draw(st.sampled_from([event.occurred_on, *DAYS]))
+        world = world.after(replace(event, invoice_id=invoice_id, source=source, occurred_on=on))
+    return world.seen_on(draw(st.sampled_from([world.as_of, *DAYS])))
+
+
+@law(100)
+@given(tangled())
+def test_an_id_that_other_payees_events_have_too_is_known_in_every_chunk(world: World) -> None:
+    assert_same(union(chunks(world)), world.earned)
 
 
 @pytest.mark.parametrize("at_once", SIZES)
