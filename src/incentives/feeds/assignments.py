@@ -46,16 +46,17 @@ _OPEN_END = "ever"
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The plans of the folder by id. ``unread``: ids and file names of plans that hold mistakes, or could not be
-    read at all, so that nothing is said about who refers to them; nor where there is no plan at all."""
+    """The plans by id. ``unread``: ids and file names of plans that hold mistakes, or could not be read at all, so
+    that nothing is said about who refers to them; nor where there is no plan at all, unless there may be none."""
 
     by_id: dict[str, Plan]
     unread: frozenset[str] = frozenset()
+    may_be_empty: bool = False
 
     def check(self, plan: str, sheet: Sheet, line: int) -> Plan | None:
         """The plan of that id; one that is not there is refused."""
         found = self.by_id.get(plan)
-        if found is None and self.by_id and plan not in self.unread:
+        if found is None and (self.by_id or self.may_be_empty) and plan not in self.unread:
             cure = written.meant(plan, [*self.by_id, *self.unread], "Add the plan to plans/, or correct the id.")
             sheet.refuse(line, "plan", "unknown-reference", f"No plan is called {shown(plan)}.", cure)
         return found

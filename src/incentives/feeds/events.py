@@ -6,6 +6,7 @@ The largest file by far: a row costs one look-up per repeating column and one sh
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import get_args
 
 from incentives.documents import written
@@ -13,6 +14,7 @@ from incentives.documents.written import Unreadable, shown
 from incentives.facts import Event, EventRef, EventType
 from incentives.feeds import cells
 from incentives.feeds.invoices import Invoices
+from incentives.feeds.known import Known, Rows, foretold
 from incentives.feeds.people import Payees
 from incentives.feeds.tables import Sheet, maybe, needed
 
@@ -20,6 +22,8 @@ TYPES: tuple[str, ...] = get_args(EventType)
 _NEED_AMOUNT = frozenset(
     ("payment", "refund", "payment_reversed", "chargeback", "chargeback_reversed", "credit_note", "discount")
 )
+
+_INVOICE_AT = 2
 
 # In the order of the fields of Event.
 EVENTS = (
@@ -39,8 +43,11 @@ EVENTS = (
     maybe("recorded_at", cells.timestamp, repeats=False),
 )
 
+Homes = dict[str, tuple[str, str]]
+"""The invoices of events by id: the id again, one string for all events of an invoice, and the currency."""
 
-def read_events(sheet: Sheet, invoices: Invoices, payees: Payees) -> tuple[Event, ...]:
+
+def read_events(sheet: Sheet, invoices: Invoices, payees: Payees, known: Known | None = None) -> tuple[Event, ...]:
     """Every event in listed order. An identical row counts as a duplicate and appears once; rows with one id and
     other content all stay: that conflict is the calculation's to settle."""
     kept: list[Event] = []
@@ -48,9 +55,9 @@ def read_events(sheet: Sheet, invoices: Invoices, payees: Payees) -> tuple[Event
     others: defaultdict[EventRef, list[Event]] = defaultdict(list)
     homes = {key: (key, invoice.currency) for key, (_, invoice) in invoices.by_key.items()}
     some_rejected = bool(invoices.sheet.rejected)
-    for line, values in sheet.rows(EVENTS):
+    rows = sheet.rows(EVENTS)
+    for line, values in _at_home(rows, homes, known) if known else rows:
         event_id, event_type, invoice_id, occurred_on, found, currency = values[:6]
-        # One string for all events of an invoice; they are many.
         invoice_id, invoice_currency = homes.get(invoice_id) or (invoice_id, None)
         if invoice_currency is None or some_rejected:
             invoices.check(invoice_id, sheet, line, "invoice_id")
@@ -69,6 +76,20 @@ def read_events(sheet: Sheet, invoices: Invoices, payees: Payees) -> tuple[Event
             others[ref].append(event)
         kept.append(event)
     return tuple(kept)
+
+
+def _at_home(rows: Rows, homes: Homes, known: Known) -> Rows:
+    """The rows; before a batch is looked at, the known invoices that its events belong to get their homes."""
+
+    def invite(invoice_ids: Collection[str]) -> None:
+        strangers = {invoice_id for invoice_id in invoice_ids if invoice_id not in homes}
+        known.expect(strangers)
+        for invoice_id in strangers:
+            currency = known.invoice_currencies.get(invoice_id)
+            if currency is not None:
+                homes[invoice_id] = (invoice_id, currency)
+
+    return foretold(rows, _INVOICE_AT, invite)
 
 
 def _amount(sheet: Sheet, line: int, event_type: str, found: str, currency: str | None) -> int | None:

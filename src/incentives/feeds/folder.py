@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from incentives.documents.company import read_company
-from incentives.documents.plans import read_plan, read_toml
-from incentives.documents.written import Unreadable, nearest, shown
+from incentives.documents.written import nearest, shown
 from incentives.errors import Problem
-from incentives.facts import Company, Facts
-from incentives.feeds import text
-from incentives.feeds.assignments import Shelf, read_assignments, read_fx_rates, read_targets
+from incentives.facts import Company, Credit, Facts
+from incentives.feeds.assignments import read_assignments, read_fx_rates, read_targets
+from incentives.feeds.documents import COMPANY, PLANS, Documents, printable
 from incentives.feeds.events import read_events
 from incentives.feeds.invoices import (
+    credits_alone,
     read_credits,
     read_customer_credit,
     read_customers,
@@ -22,8 +22,9 @@ from incentives.feeds.invoices import (
     read_lines,
     whole_invoices,
 )
+from incentives.feeds.known import Known
 from incentives.feeds.people import read_memberships, read_payees, read_reporting
-from incentives.feeds.tables import FileCount, Progress, Sheet, cannot_read
+from incentives.feeds.tables import FileCount, Progress, Sheet
 from incentives.rules.plan import Plan
 
 REQUIRED = (
@@ -36,87 +37,117 @@ REQUIRED = (
     "assignments.csv",
 )
 OPTIONAL = ("reporting.csv", "memberships.csv", "customer_credit.csv", "targets.csv", "fx_rates.csv")
-COMPANY = "company.toml"
-PLANS = "plans"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a folder says. ``facts`` is None where nothing may be applied; ``problems`` are in order of place."""
+    """What a folder says. ``facts`` is None where nothing may be applied; ``problems`` are in order of place.
+
+    ``facts`` and ``plans`` hold what the folder brought and nothing that was known before, but for the company,
+    which is the known one where ``held``, the names of the files that were read, has no company.toml.
+    """
 
     facts: Facts | None
     plans: tuple[Plan, ...]
     problems: tuple[Problem, ...]
     counts: tuple[FileCount, ...]
+    held: frozenset[str] = frozenset()
+    credits_of: Mapping[str, tuple[Credit, ...]] = field(default_factory=dict)
+    """By invoice id, the whole new lists of credits of known invoices that invoices.csv does not list."""
+
+    # How it was written is not what it says: a byte order mark more, and the reading is the same.
+    company_text: str = field(default="", compare=False)
+    """company.toml as it was written, without a byte order mark; ``""`` where there is none."""
+    plan_texts: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """By plan id, each plan document as it was written."""
+    sha256: str = field(default="", compare=False)
+    """Of the lines ``{sha256 of the file}  {name}`` in order of name, as ``sha256sum`` writes them; ``""`` where
+    nothing may be applied."""
 
 
-def read_folder(folder: Path, *, accept_good_rows: bool = False, progress: Progress | None = None) -> Reading:
+def read_folder(
+    folder: Path, *, accept_good_rows: bool = False, progress: Progress | None = None, known: Known | None = None
+) -> Reading:
     """Every file of a dataset folder, read strictly; nothing raises for what a user wrote.
 
     Facts are given when nothing was rejected, or when good rows are wanted without the bad ones; never when a
     whole file, a plan or the company could not be read. ``progress`` is told a file and its rows so far.
+
+    With ``known`` the folder is a later delivery: any file may be missing, and rows may refer to what is known.
+    Invoices come whole, with all their lines; credits of a known invoice may come alone, as its whole new list.
     """
     try:
         if not folder.is_dir():
             return _nothing(folder, "missing-folder", "There is no such folder.", "Check its name.")
-        return _read(folder, accept_good_rows, progress)
+        return _Intake(folder, accept_good_rows, progress, known).reading()
     except OSError as error:
         cure = "Check its name and who may read it."
         return _nothing(folder, "unreadable-folder", f"It cannot be read: {error.strerror or error}.", cure)
 
 
 def _nothing(folder: Path, code: str, sentence: str, cure: str) -> Reading:
-    return Reading(None, (), (Problem(_printable(folder.name), 0, "", code, sentence, cure),), ())
-
-
-def _read(folder: Path, accept_good_rows: bool, progress: Progress | None) -> Reading:
-    intake = _Intake(folder, accept_good_rows, progress)
-    facts = intake.facts()
-    plans = tuple(intake.shelf.by_id.values())
-    return Reading(facts, plans, tuple(sorted(intake.problems())), tuple(intake.counts()))
+    return Reading(None, (), (Problem(printable(folder.name), 0, "", code, sentence, cure),), ())
 
 
 class _Intake:
-    """The reading of one folder: its sheets as they are opened, and the problems outside of them."""
+    """The reading of one folder: its documents, and its sheets as they are opened."""
 
-    def __init__(self, folder: Path, accept_good_rows: bool, progress: Progress | None) -> None:
+    def __init__(
+        self, folder: Path, accept_good_rows: bool, progress: Progress | None, known: Known | None
+    ) -> None:
         self.folder = folder
         self.accept_good_rows = accept_good_rows
         self.progress = progress
+        self.known = known
         self.sheets: list[Sheet] = []
-        self.document_problems: list[Problem] = []
-        self.shelf = Shelf({})
+        self.documents = Documents(folder, known)
+        self.credits_of: Mapping[str, tuple[Credit, ...]] = {}
 
-    def problems(self) -> Iterator[Problem]:
-        yield from self.document_problems
+    def reading(self) -> Reading:
+        """Everything read, and what was found."""
+        self._check_names()
+        facts = self._facts(self.documents.company())
+        read = [sheet for sheet in self.sheets if sheet.path.exists()]
+        digests = self.documents.digests | {sheet.file: sheet.digest.hexdigest() for sheet in read}
+        return Reading(
+            facts=facts,
+            plans=tuple(self.documents.plans.values()),
+            problems=tuple(sorted(self._problems())),
+            counts=tuple(sheet.count() for sheet in read),
+            held=frozenset(digests),
+            credits_of=self.credits_of,
+            company_text=self.documents.company_text,
+            plan_texts=self.documents.plan_texts,
+            sha256=_digest(digests) if facts else "",
+        )
+
+    def _problems(self) -> Iterator[Problem]:
+        yield from self.documents.problems
         for sheet in self.sheets:
             yield from sheet.problems
 
-    def counts(self) -> Iterator[FileCount]:
-        return (sheet.count() for sheet in self.sheets if sheet.path.exists())
-
-    def facts(self) -> Facts | None:
+    def _facts(self, company: Company | None) -> Facts | None:
         """All facts, each file after those that it refers to."""
-        self._check_names()
-        company = self._company()
-        self.shelf = self._plans()
+        known = self.known
+        shelf = self.documents.shelf()
         currency = company.currency if company else None
         fiscal_year_starts = company.fiscal_year_starts if company else None
-        payees = read_payees(self._sheet("payees.csv"))
-        reporting = read_reporting(self._sheet("reporting.csv"), payees)
+        payees = read_payees(self._sheet("payees.csv"), known)
+        reporting = read_reporting(self._sheet("reporting.csv"), payees, known)
         memberships = read_memberships(self._sheet("memberships.csv"), payees)
-        customers = read_customers(self._sheet("customers.csv"))
+        customers = read_customers(self._sheet("customers.csv"), known)
         credit_records = read_customer_credit(self._sheet("customer_credit.csv"), customers, currency)
-        invoices = read_invoices(self._sheet("invoices.csv"), customers)
-        lines = read_lines(self._sheet("invoice_lines.csv"), invoices)
-        credits = read_credits(self._sheet("credits.csv"), invoices, payees)
+        invoices = read_invoices(self._sheet("invoices.csv"), customers, known)
+        lines = read_lines(self._sheet("invoice_lines.csv"), invoices, known)
+        credits = read_credits(self._sheet("credits.csv"), invoices, payees, known)
         whole = whole_invoices(invoices, lines, credits)
-        events = read_events(self._sheet("events.csv"), invoices, payees)
-        assignments = read_assignments(self._sheet("assignments.csv"), self.shelf, payees)
-        targets = read_targets(self._sheet("targets.csv"), self.shelf, payees, fiscal_year_starts)
+        events = read_events(self._sheet("events.csv"), invoices, payees, known)
+        assignments = read_assignments(self._sheet("assignments.csv"), shelf, payees)
+        targets = read_targets(self._sheet("targets.csv"), shelf, payees, fiscal_year_starts)
         fx_rates = read_fx_rates(self._sheet("fx_rates.csv"))
         if company is None or not self._may_be_applied():
             return None
+        self.credits_of = credits_alone(invoices, credits)
         return Facts(
             company=company,
             payees=payees.accepted(),
@@ -132,7 +163,7 @@ class _Intake:
         )
 
     def _may_be_applied(self) -> bool:
-        if self.document_problems or any(sheet.unusable for sheet in self.sheets):
+        if self.documents.problems or any(sheet.unusable for sheet in self.sheets):
             return False
         return self.accept_good_rows or not any(sheet.problems for sheet in self.sheets)
 
@@ -140,79 +171,31 @@ class _Intake:
         """The sheet of a file. One that is missing has no rows; whether it may be missing, is said here."""
         sheet = Sheet(self.folder / file, self.accept_good_rows, self.progress)
         self.sheets.append(sheet)
-        if file in REQUIRED and not sheet.path.exists():
+        if self.known is None and file in REQUIRED and not sheet.path.exists():
             sheet.refuse_file(0, "", "missing-file", "The file is missing.", "Add it to the folder.")
         return sheet
 
     def _check_names(self) -> None:
-        """A file that is called nearly like one of ours would be passed over in silence: say so."""
-        known = (COMPANY, *REQUIRED, *OPTIONAL, PLANS)
+        """A file that is called nearly like one of ours would be passed over in silence: say so. A delivery
+        without any file of ours is a mistake too, most likely another folder."""
+        files = (COMPANY, *REQUIRED, *OPTIONAL)
+        names = (*files, PLANS)
         for path in sorted(self.folder.iterdir()):
-            if path.name in known or not (path.is_dir() or path.suffix.lower() in (".csv", ".toml")):
+            if path.name in names or not (path.is_dir() or path.suffix.lower() in (".csv", ".toml")):
                 continue
-            near = nearest(path.name, known, cutoff=0.85)
+            near = nearest(path.name, names, cutoff=0.85)
             if near is not None:
                 sentence = f"A file of this name is not read; {shown(near)} is."
-                self._complain(
-                    _printable(path.name), "unknown-file", sentence, f"Call it {near}, or move it away."
-                )
-
-    def _company(self) -> Company | None:
-        content = self._document(self.folder / COMPANY, COMPANY)
-        if content is None:
-            return None
-        company, problems = read_company(content, COMPANY)
-        self.document_problems.extend(problems)
-        return company
-
-    def _plans(self) -> Shelf:
-        by_id: dict[str, Plan] = {}
-        file_of: dict[str, str] = {}
-        unread: set[str] = set()
-        paths = sorted((self.folder / PLANS).glob("*.toml"))
-        if not paths:
-            self._complain(PLANS, "missing-file", "There is no plan.", "Add a TOML file for each plan.")
-        for path in paths:
-            place = f"{PLANS}/{_printable(path.name)}"
-            plan = self._plan(path, place, unread)
-            if plan is None:
-                continue
-            if plan.plan in by_id:
-                sentence = f"{file_of[plan.plan]} already holds the plan {shown(plan.plan)}."
-                cure = "Keep all versions of a plan in one file, or give this plan another id."
-                self._complain(place, "conflict", sentence, cure)
-            by_id.setdefault(plan.plan, plan)
-            file_of.setdefault(plan.plan, place)
-        return Shelf(by_id, frozenset(unread))
-
-    def _plan(self, path: Path, place: str, unread: set[str]) -> Plan | None:
-        """The plan of a file; where it holds mistakes, what it would be called goes to ``unread``."""
-        content = self._document(path, place)
-        plan, problems = read_plan(content, place) if content is not None else (None, [])
-        self.document_problems.extend(problems)
-        if plan is None:
-            unread.add(path.stem)
-            document = read_toml(content, place)[0] if content is not None else None
-            unread.add(str((document or {}).get("plan", path.stem)))
-        return plan
-
-    def _document(self, path: Path, place: str) -> str | None:
-        """The text of a TOML file; what keeps it from being read is a problem."""
-        if not path.exists():
-            self._complain(place, "missing-file", "The file is missing.", "Add it to the folder.")
-            return None
-        try:
-            return text.decoded(path.read_bytes())
-        except Unreadable as error:
-            self._complain(place, error.code, error.sentence, error.cure)
-        except OSError as error:
-            self._complain(place, *cannot_read(error))
-        return None
-
-    def _complain(self, place: str, code: str, sentence: str, cure: str) -> None:
-        self.document_problems.append(Problem(place, 0, "", code, sentence, cure))
+                cure = f"Call it {near}, or move it away."
+                self.documents.complain(printable(path.name), "unknown-file", sentence, cure)
+        if self.known is None or any((self.folder / file).exists() for file in files):
+            return
+        if not any((self.folder / PLANS).glob("*.toml")):
+            place = printable(self.folder.absolute().name)
+            cure = f"Put in what is new: {', '.join(files)} or {PLANS}/*.toml."
+            self.documents.complain(place, "nothing-to-read", "No file of a dataset is in the folder.", cure)
 
 
-def _printable(name: str) -> str:
-    """A file name that can be shown anywhere."""
-    return name if name.isprintable() else ascii(name)
+def _digest(digests: Mapping[str, str]) -> str:
+    listed = "".join(f"{sha256}  {name}\n" for name, sha256 in sorted(digests.items()))
+    return hashlib.sha256(listed.encode()).hexdigest()

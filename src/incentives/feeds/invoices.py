@@ -9,6 +9,7 @@ from incentives.documents import written
 from incentives.documents.written import Unreadable, shown
 from incentives.facts import Credit, CreditRecord, Customer, Invoice, InvoiceLine
 from incentives.feeds import cells
+from incentives.feeds.known import Known, foretold, other_decimals
 from incentives.feeds.people import Payees
 from incentives.feeds.tables import Kept, Sheet, maybe, needed
 from incentives.money import PPM
@@ -53,9 +54,9 @@ CREDITS = (
 )
 
 
-def read_customers(sheet: Sheet) -> Customers:
+def read_customers(sheet: Sheet, known: Known | None = None) -> Customers:
     """Who owes."""
-    kept: Customers = Kept(sheet, "Customer")
+    kept: Customers = Kept(sheet, "Customer", known.customer_ids if known else None)
     for line, values in sheet.rows(CUSTOMERS):
         customer = Customer(*values)
         kept.add(line, customer.customer_id, customer)
@@ -89,21 +90,29 @@ def amount_or_none(sheet: Sheet, line: int, column: str, found: str, currency: s
         return None
 
 
-def read_invoices(sheet: Sheet, customers: Customers) -> Invoices:
+def read_invoices(sheet: Sheet, customers: Customers, known: Known | None = None) -> Invoices:
     """Invoices, still without their lines and credits."""
-    kept: Invoices = Kept(sheet, "Invoice")
-    for line, values in sheet.rows(INVOICES):
+    kept: Invoices = Kept(sheet, "Invoice", known.invoice_currencies if known else None)
+    rows = sheet.rows(INVOICES)
+    for line, values in foretold(rows, 0, known.expect) if known else rows:
         invoice = Invoice(*values)
         customers.check(invoice.customer_id, sheet, line, "customer_id")
+        before = known.invoice_currencies.get(invoice.invoice_id) if known else None
+        if found := other_decimals(before, invoice.currency):
+            sheet.refuse(line, "currency", *found)
         kept.add(line, invoice.invoice_id, invoice)
     return kept
 
 
-def read_lines(sheet: Sheet, invoices: Invoices) -> Lines:
-    """Lines of invoices, in the invoice's currency. Amounts may be negative: a line may be a reduction."""
+def read_lines(sheet: Sheet, invoices: Invoices, known: Known | None = None) -> Lines:
+    """Lines of invoices, in the invoice's currency. Amounts may be negative: a line may be a reduction. They come
+    with their invoice: of a known one that is not listed again, nobody could tell whether these are all."""
     kept: Lines = Kept(sheet, "This line of the invoice")
-    for line, (invoice_id, name, net, tax, category, cost, commissionable) in sheet.rows(LINES):
+    rows = sheet.rows(LINES)
+    for line, values in foretold(rows, 0, known.expect) if known else rows:
+        invoice_id, name, net, tax, category, cost, commissionable = values
         invoices.check(invoice_id, sheet, line, "invoice_id")
+        _refuse_unlisted(sheet, line, invoice_id, invoices)
         invoice = invoices.by_key.get(invoice_id)
         currency = invoice[1].currency if invoice else None
         amounts = [
@@ -115,11 +124,21 @@ def read_lines(sheet: Sheet, invoices: Invoices) -> Lines:
     return kept
 
 
-def read_credits(sheet: Sheet, invoices: Invoices, payees: Payees) -> Credits:
-    """Shares of invoices, in listed order; those of one role on one invoice sum to at most 1 (section 3)."""
+def _refuse_unlisted(sheet: Sheet, line: int, invoice_id: str, invoices: Invoices) -> None:
+    if invoices.known is None or invoice_id in invoices.by_key or invoice_id in invoices.sheet.lost:
+        return
+    if invoice_id in invoices.known and not invoices.sheet.unusable:
+        sentence = f"Invoice {shown(invoice_id)} is known, but {invoices.sheet.file} does not list it here."
+        sheet.refuse(line, "invoice_id", "unlisted-invoice", sentence, "List it there too, with all its lines.")
+
+
+def read_credits(sheet: Sheet, invoices: Invoices, payees: Payees, known: Known | None = None) -> Credits:
+    """Shares of invoices, in listed order; those of one role on one invoice sum to at most 1 (section 3). Those of
+    a known invoice are its whole new list, so that none of the earlier ones counts into the sum."""
     kept: Credits = Kept(sheet, "A credit of this payee under this role on this invoice")
     shared: defaultdict[tuple[str, str], int] = defaultdict(int)
-    for line, (invoice_id, payee_id, role, share_ppm) in sheet.rows(CREDITS):
+    rows = sheet.rows(CREDITS)
+    for line, (invoice_id, payee_id, role, share_ppm) in foretold(rows, 0, known.expect) if known else rows:
         invoices.check(invoice_id, sheet, line, "invoice_id")
         payees.check(payee_id, sheet, line, "payee_id")
         if kept.add(line, (invoice_id, payee_id, role), Credit(payee_id, role, share_ppm)):
@@ -159,6 +178,15 @@ def whole_invoices(invoices: Invoices, lines: Lines, credits: Credits) -> tuple[
     )
 
 
+def credits_alone(invoices: Invoices, credits: Credits) -> dict[str, tuple[Credit, ...]]:
+    """The new lists of credits of known invoices that are not listed themselves."""
+    lists: defaultdict[str, list[Credit]] = defaultdict(list)
+    for (invoice_id, _, _), (line, credit) in credits.by_key.items():
+        if invoice_id not in invoices.by_key and line not in credits.sheet.rejected:
+            lists[invoice_id].append(credit)
+    return {invoice_id: tuple(listed) for invoice_id, listed in lists.items()}
+
+
 def _refuse_without_lines(invoices: Invoices, lines: Lines) -> None:
     if lines.sheet.unusable:
         return
@@ -189,3 +217,6 @@ def _refuse_in_parts(invoices: Invoices, lines: Lines, credits: Credits) -> None
     for (invoice_id, _, _), (line, _) in credits.by_key.items():
         if invoice_id in invoices.by_key:
             invoices.check(invoice_id, credits.sheet, line, "invoice_id")
+        elif invoice_id in broken["credits"]:
+            sentence = f"One of the credits of invoice {shown(invoice_id)} was rejected."
+            credits.sheet.refuse_dependent(line, "invoice_id", sentence)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from incentives.documents import written
 from incentives.documents.written import shown
 from incentives.facts import Membership, Payee, Reporting, covers
 from incentives.feeds import cells
+from incentives.feeds.known import Known
 from incentives.feeds.tables import Kept, Sheet, maybe, needed
 
 Payees = Kept[str, Payee]
+ReportingLines = Kept[tuple[str, str, dt.date], Reporting]
 
 PAYEES = (
     needed("payee_id"),
@@ -38,9 +40,9 @@ MEMBERSHIPS = (
 )
 
 
-def read_payees(sheet: Sheet) -> Payees:
+def read_payees(sheet: Sheet, known: Known | None = None) -> Payees:
     """Everybody who can be paid."""
-    kept: Payees = Kept(sheet, "Payee")
+    kept: Payees = Kept(sheet, "Payee", known.payee_ids if known else None)
     for line, values in sheet.rows(PAYEES):
         payee = Payee(*values)
         check_range(sheet, line, payee.starts_on, payee.ends_on)
@@ -48,16 +50,17 @@ def read_payees(sheet: Sheet) -> Payees:
     return kept
 
 
-def read_reporting(sheet: Sheet, payees: Payees) -> Kept[tuple[str, str, dt.date], Reporting]:
-    """Who reports to whom; nobody, on any day, to themselves, directly or through others (section 5)."""
-    kept: Kept[tuple[str, str, dt.date], Reporting] = Kept(sheet, "This line of reporting")
+def read_reporting(sheet: Sheet, payees: Payees, known: Known | None = None) -> ReportingLines:
+    """Who reports to whom; nobody, on any day, to themselves, directly or through others (section 5), known lines
+    among them."""
+    kept: ReportingLines = Kept(sheet, "This line of reporting")
     for line, values in sheet.rows(REPORTING):
         reporting = Reporting(*values)
         payees.check(reporting.payee_id, sheet, line, "payee_id")
         payees.check(reporting.manager_id, sheet, line, "manager_id")
         check_range(sheet, line, reporting.starts_on, reporting.ends_on)
         kept.add(line, (reporting.payee_id, reporting.manager_id, reporting.starts_on), reporting)
-    _refuse_cycles(sheet, kept)
+    _refuse_cycles(sheet, kept, known.reporting if known else ())
     return kept
 
 
@@ -79,36 +82,49 @@ def check_range(sheet: Sheet, line: int, starts_on: dt.date | None, ends_on: dt.
         sheet.refuse(line, "ends_on", "ends-before-start", sentence, "Both days are inside; swap or mend them.")
 
 
-def _refuse_cycles(sheet: Sheet, kept: Kept[tuple[str, str, dt.date], Reporting]) -> None:
-    """Add lines by starting day; one that closes a circle on its first day is refused. Every circle closes on
-    the first day of its youngest line."""
+def _refuse_cycles(sheet: Sheet, kept: ReportingLines, known: Collection[Reporting]) -> None:
+    """Add lines by starting day; one that closes a circle is refused. A circle closes on the first day of its
+    youngest line, which may be a known one: those are there from the beginning."""
     managers: defaultdict[str, list[Reporting]] = defaultdict(list)
+    earlier = [each for each in known if (each.payee_id, each.manager_id, each.starts_on) not in kept.by_key]
+    for each in earlier:
+        managers[each.payee_id].append(each)
+    days = sorted({each.starts_on for each in earlier})
     for line, reporting in sorted(kept.by_key.values(), key=lambda row: (row[1].starts_on, row[0])):
         if line in sheet.rejected:
             continue
-        chain = _chain(managers, reporting)
-        if chain is None:
+        day, chain = _circle(managers, reporting, days)
+        if not chain:
             managers[reporting.payee_id].append(reporting)
             continue
-        sentence = (
-            f"On {reporting.starts_on} the reporting lines run in a circle: {' -> '.join(map(shown, chain))}."
-        )
+        sentence = f"On {day} the reporting lines run in a circle: {' -> '.join(map(shown, chain))}."
         sheet.refuse(line, "manager_id", "reporting-cycle", sentence, "End or correct one of these lines.")
 
 
-def _chain(managers: defaultdict[str, list[Reporting]], youngest: Reporting) -> list[str] | None:
+def _circle(
+    managers: defaultdict[str, list[Reporting]], added: Reporting, days: list[dt.date]
+) -> tuple[dt.date, list[str]]:
+    """The first day on which a line closes a circle with others, and the circle; an empty one if it never does.
+    ``days`` are those on which lines begin that may be younger."""
+    for day in (added.starts_on, *days):
+        if covers(day, added.starts_on, added.ends_on) and (chain := _chain(managers, added, day)):
+            return day, chain
+    return added.starts_on, []
+
+
+def _chain(managers: defaultdict[str, list[Reporting]], added: Reporting, day: dt.date) -> list[str]:
     """From the payee over the manager back to the payee, if that is possible on the day."""
-    chains = [[youngest.payee_id, youngest.manager_id]]
-    seen = {youngest.manager_id}
+    chains = [[added.payee_id, added.manager_id]]
+    seen = {added.manager_id}
     while chains:
         chain = chains.pop()
-        if chain[-1] == youngest.payee_id:
+        if chain[-1] == added.payee_id:
             return chain
-        for manager in _managers_on(managers, chain[-1], youngest.starts_on):
+        for manager in _managers_on(managers, chain[-1], day):
             if manager not in seen:
                 seen.add(manager)
                 chains.append([*chain, manager])
-    return None
+    return []
 
 
 def _managers_on(managers: defaultdict[str, list[Reporting]], payee_id: str, day: dt.date) -> Iterator[str]:

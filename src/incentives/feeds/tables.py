@@ -5,7 +5,8 @@ A row is read, and then accepted, a duplicate of an earlier one, or rejected; no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Container, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from operator import itemgetter
@@ -68,7 +69,7 @@ class Sheet:
     """A CSV file while it is read. ``unusable``: nothing can be said about its rows, so nobody may lean on them.
 
     ``lost`` holds the first declared column (an id, mostly) of rows that could not be read, as far as it can be
-    told: what refers to such a row is not refused as unknown.
+    told: what refers to such a row is not refused as unknown. ``digest`` has seen every byte that was read.
     """
 
     path: Path
@@ -80,6 +81,7 @@ class Sheet:
     rejected: set[int] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     unusable: bool = False
+    digest: text.Digest = field(default_factory=hashlib.sha256)
     _lost_rows: list[list[str]] = field(default_factory=list)
 
     @property
@@ -126,7 +128,7 @@ class Sheet:
 
     def _values(self, columns: Sequence[Column]) -> Iterator[tuple[int, Any]]:
         layout: _Layout | None = None
-        for lines, rows in text.batches(self.path, self._refuse_record):
+        for lines, rows in text.batches(self.path, self._refuse_record, self.digest):
             if layout is None:
                 if not self.unusable:
                     self._check_header(lines[0], rows[0], columns)
@@ -262,11 +264,15 @@ class _Layout:
 
 class Kept(Generic[K, R]):
     """The rows of a sheet by key, in listed order. An identical row counts as a duplicate; one with the same key
-    and other content is a mistake, and neither is taken: which of the two is right, a person decides."""
+    and other content is a mistake, and neither is taken: which of the two is right, a person decides.
 
-    def __init__(self, sheet: Sheet, what: str) -> None:
+    ``known``: keys that came earlier, to which rows may refer too; None where there is no earlier.
+    """
+
+    def __init__(self, sheet: Sheet, what: str, known: Container[K] | None = None) -> None:
         self.sheet = sheet
         self.what = what
+        self.known = known
         self.by_key: dict[K, tuple[int, R]] = {}
 
     def add(self, line: int, key: K, record: R) -> bool:
@@ -289,13 +295,15 @@ class Kept(Generic[K, R]):
         return tuple(record for line, record in self.by_key.values() if line not in rejected)
 
     def check(self, key: K, sheet: Sheet, line: int, column: str) -> None:
-        """Refuse a row of another sheet that refers to what is not here."""
+        """Refuse a row of another sheet that refers to what is neither here nor known. Where it is here, but
+        rejected, the row falls with it even if an earlier one is known: it was written for the new one."""
         found = self.by_key.get(key)
         if found is not None and found[0] not in self.sheet.rejected:
             return
         what = f"{self.what} {shown(key)}"
         if found is not None or key in self.sheet.lost:
             sheet.refuse_dependent(line, column, f"{what} was itself rejected.")
-        elif not self.sheet.unusable:
-            cure = f"Add it to {self.sheet.file}, or correct the id."
-            sheet.refuse(line, column, "unknown-reference", f"{what} is not in {self.sheet.file}.", cure)
+        elif not self.sheet.unusable and not (self.known is not None and key in self.known):
+            file = self.sheet.file
+            sentence = f"{what} is not in {file}" + ("." if self.known is None else ", nor known from before.")
+            sheet.refuse(line, column, "unknown-reference", sentence, f"Add it to {file}, or correct the id.")

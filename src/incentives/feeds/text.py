@@ -9,10 +9,12 @@ which is nearly all of them, needs no further look.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any, Protocol
 
 from incentives.documents.written import Unreadable
 
@@ -27,6 +29,16 @@ _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 Refuse = Callable[[int, Unreadable, str], None]
 """Told the line, what is wrong with the row that begins there, and the row as it stands in the file."""
+
+
+class Digest(Protocol):
+    """What is told every byte of a file, such as a SHA-256."""
+
+    def update(self, data: memoryview, /) -> None:
+        """The bytes that follow."""
+
+    def hexdigest(self) -> str:
+        """The digest of all bytes so far."""
 
 
 def decoded(content: bytes) -> str:
@@ -44,15 +56,16 @@ def _refuse_utf_16(head: bytes) -> None:
         raise Unreadable("not-utf-8", "The file looks like UTF-16, not UTF-8.", "Save the file as UTF-8.")
 
 
-def batches(path: Path, refuse: Refuse) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
+def batches(path: Path, refuse: Refuse, digest: Digest) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
     """Records in batches, each with the line on which it begins as an editor counts lines; blank lines are passed
-    over, and no batch is empty.
+    over, and no batch is empty. ``digest`` sees the bytes from which the records were read.
 
     Raises :class:`Unreadable` for a file that is no UTF-8 text at all, OSError where it cannot be opened.
     """
     with path.open("rb") as raw:
         _refuse_utf_16(raw.read(4))
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    seen = io.BufferedReader(_Seen(path, digest))
+    with io.TextIOWrapper(seen, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         first = 1
         while chunk := list(islice(file, _BATCH)):
             if _is_plain("".join(chunk)):
@@ -67,6 +80,28 @@ def batches(path: Path, refuse: Refuse) -> Iterator[tuple[Sequence[int], list[li
                 lines, records = [line for line, _ in filled], [cells for _, cells in filled]
             if records:
                 yield lines, records
+
+
+class _Seen(io.RawIOBase):
+    """The bytes of a file, each seen by a digest as it is read, so that both are of the same bytes."""
+
+    def __init__(self, path: Path, digest: Digest) -> None:
+        super().__init__()
+        self._raw = path.open("rb", buffering=0)
+        self._digest = digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._raw.readinto(buffer)
+        assert count is not None, "a file does not block"
+        self._digest.update(memoryview(buffer)[:count])
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def _is_plain(text: str) -> bool:
