@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -211,6 +212,29 @@ def test_every_payee_and_team_is_in_one_chunk() -> None:
         assert sorted(payee_id for each in found for payee_id in each.members) == list(everything.payees)
         assert [team for each in found for team in each.teams] == list(everything.teams)
         assert max(len(each.payees) for each in found) <= at_once
+
+
+# Memory -----------------------------------------------------------------------------------------------------
+
+
+def test_a_chunk_leaves_nothing_to_the_garbage_collector(tmp_path: Path) -> None:
+    """It is paused while chunks are calculated: what goes in circles would stay."""
+    for seed in range(0, HISTORIES, 5):
+        world = history(tmp_path / str(seed), seed)
+        source = Memory(world.facts)
+        run = over(source, world.plans, world.as_of, _nothing, payees_at_once=2)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in run:
+                pass
+            assert gc.collect() == 0, f"seed {seed}"
+        finally:
+            gc.enable()
+
+
+def _nothing(chunk: Chunk) -> None:
+    """Work that forgets."""
 
 
 # Processes --------------------------------------------------------------------------------------------------

@@ -58,6 +58,8 @@ class Follower:
                 self._earn(holding, credited.movement, credited.amount)
             else:
                 self._up(holding, credited)
+        for window in self.windows.values():
+            window.money.clear()  # money knows its window, too: a circle would outlive its chunk
         return self.lines
 
     # Money that moves up ---------------------------------------------------------------------------
