@@ -18,6 +18,9 @@ LOCK_FLAGS ?=
 bin := .venv/bin
 stamp := .venv/.made
 
+# Installs what pip cannot, or says how to. The Python of .venv, since that must find the libraries later.
+system_packages := $(bin)/python -I -S scripts/system_packages
+
 # The stamp holds the folder that .venv was made in. A .venv that was moved or copied still points at the old
 # folder, and one whose Python was removed does not start: both are made anew.
 ifneq ($(shell $(bin)/python -c '' 2>/dev/null && cat $(stamp) 2>/dev/null),$(CURDIR))
@@ -78,6 +81,7 @@ $(stamp): requirements.lock pyproject.toml
 	@pwd -P > $@
 
 demo: setup ## the sample company from sample data, printed and written to demo_output
+	@$(system_packages) pdf
 	@$(bin)/incentives demo --out demo_output
 
 lint: setup ## ruff and mypy
@@ -86,6 +90,7 @@ lint: setup ## ruff and mypy
 	@$(bin)/python -m mypy
 
 test: lint ## lint, then every test but the deep ones
+	@$(system_packages) pdf postgresql
 	@$(bin)/python -m pytest -q
 
 test-deep: setup ## the laws on random histories, DEEP_HISTORIES=10000 of them

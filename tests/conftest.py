@@ -1,0 +1,47 @@
+"""Databases for tests. A server is started when the first test asks for one, and each test gets a new database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:  # the driver takes a quarter of a second to load, also where no test needs it
+    from postgres import Databases, Server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """The PostgreSQL server of this run; quick, since it need not survive a power cut."""
+    from postgres import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def durable_postgresql() -> Iterator[Server]:
+    """A second one that writes to disk what it promises, as a company's does."""
+    from postgres import running
+
+    with running(durable=True) as server:
+        yield server
+
+
+@pytest.fixture
+def databases(postgresql: Server) -> Iterator[Databases]:
+    """A new empty database on PostgreSQL, as its owner and as the app role see it."""
+    fresh = postgresql.fresh_databases()
+    yield fresh
+    postgresql.drop(fresh.owner_url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new empty database: the test runs once on each brand."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'books.db'}"
+    databases: Databases = request.getfixturevalue("databases")
+    return databases.owner_url
