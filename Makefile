@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: planted-bugs help setup demo test test-deep bench lint format lock clean
+.PHONY: planted-bugs help setup needs-pdf needs-postgresql demo test test-deep bench lint format lock clean
 
 # Which Python makes .venv; empty: the first of these that is new enough.
 PYTHON ?=
@@ -17,9 +17,6 @@ LOCK_FLAGS ?=
 
 bin := .venv/bin
 stamp := .venv/.made
-
-# Installs what pip cannot, or says how to. The Python of .venv, since that must find the libraries later.
-system_packages := $(bin)/python -I -S scripts/system_packages
 
 # The stamp holds the folder that .venv was made in. A .venv that was moved or copied still points at the old
 # folder, and one whose Python was removed does not start: both are made anew.
@@ -80,8 +77,11 @@ $(stamp): requirements.lock pyproject.toml
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@pwd -P > $@
 
-demo: setup ## the sample company from sample data, printed and written to demo_output
-	@$(system_packages) pdf
+# Installs what pip cannot, or says how to. The Python of .venv asks, since that must find the libraries later.
+needs-pdf needs-postgresql: needs-%: setup
+	@$(bin)/python -I -S scripts/system_packages $*
+
+demo: setup needs-pdf ## the sample company from sample data, printed and written to demo_output
 	@$(bin)/incentives demo --out demo_output
 
 lint: setup ## ruff and mypy
@@ -89,8 +89,7 @@ lint: setup ## ruff and mypy
 	@$(bin)/python -m ruff format --check
 	@$(bin)/python -m mypy
 
-test: lint ## lint, then every test but the deep ones
-	@$(system_packages) pdf postgresql
+test: lint needs-pdf needs-postgresql ## lint, then every test but the deep ones
 	@$(bin)/python -m pytest -q
 
 test-deep: setup ## the laws on random histories, DEEP_HISTORIES=10000 of them

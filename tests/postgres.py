@@ -123,7 +123,7 @@ def running(*, durable: bool = False) -> Iterator[Server]:
 def _initialize(folder: Path, password: str) -> None:
     (folder / "password").write_text(password, encoding="ascii")
     options = "--no-sync --no-locale --encoding=UTF8 --auth=scram-sha-256 --username=postgres --pwfile=password"
-    with _kept(folder, "initdb", "-D", "data", *options.split()) as keeper:
+    with _kept(folder, "initdb", "-D", str(folder / "data"), *options.split()) as keeper:
         if keeper.wait(timeout=PATIENCE) != 0:
             raise RuntimeError(f"initdb failed:\n{_log(folder)}")
 
@@ -134,7 +134,7 @@ def _started(folder: Path, settings: dict[str, str]) -> Iterator[int]:
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     for _ in range(ATTEMPTS):
         port = _free_port()
-        with _kept(folder, "postgres", "-D", "data", "-p", str(port), *options) as keeper:
+        with _kept(folder, "postgres", "-D", str(folder / "data"), "-p", str(port), *options) as keeper:
             if _is_ready(folder, keeper):
                 yield port
                 return
