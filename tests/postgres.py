@@ -211,4 +211,6 @@ def _free_port() -> int:
 
 
 def _log(folder: Path) -> str:
-    return (folder / "log").read_text(encoding="utf-8", errors="replace")
+    """The end of what initdb and the server said."""
+    said = (folder / "log").read_text(encoding="utf-8", errors="replace")
+    return "\n".join(said.splitlines()[-20:])

@@ -17,7 +17,7 @@ echo 'echo DejaVu Sans' > "{folder}/found"
 """
 SUDO = """#!/bin/sh
 shift
-exec "$@"
+"$@"
 """
 FC_LIST = """#!/bin/sh
 test ! -e "{folder}/found" || echo DejaVu Sans
