@@ -41,28 +41,22 @@ class StoreSource:
         return Known(self._connection, self.through)
 
     def everything(self) -> Scope:
-        """Every payee that anything names, every team, and the invoices that neither reaches.
+        """Every payee that anything names, every team that a plan pays, and the invoices that credit nobody.
 
-        Whoever has something in the ledger is among the payees: what stands for them may have to go.
+        Whoever has something in the ledger is among the payees: what stands for them may have to go. Teams that
+        nothing pays have metrics, but no lines.
         """
         known = self.known
-        credit, invoice, member = tables.Credit, tables.Invoice, tables.Membership
-        assigned = tables.Assignment
+        credit, invoice, assigned = tables.Credit, tables.Invoice, tables.Assignment
         payees = union(
             select(tables.Payee.payee_id).where(known.is_known(tables.Payee)),
             select(assigned.payee_id).where(known.is_known(assigned)),
             select(credit.payee_id).where(known.is_known(credit)),
             select(tables.Entry.payee_id),
         )
-        teams = union(
-            select(member.team).where(known.is_known(member)),
-            select(assigned.team).where(known.is_known(assigned)),
-            select(invoice.team).where(known.is_known(invoice)),
-        )
+        teams = select(assigned.team).where(known.is_known(assigned)).distinct()
         credited = select(credit.invoice_id).where(known.is_known(credit))
-        alone = select(invoice.invoice_id).where(
-            known.is_known(invoice), invoice.team == "", invoice.invoice_id.not_in(credited)
-        )
+        alone = select(invoice.invoice_id).where(known.is_known(invoice), invoice.invoice_id.not_in(credited))
         self._two_sources = self._sources_of(None)
         return Scope(self._names(payees), self._names(teams), self._names(alone))
 

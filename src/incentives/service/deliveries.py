@@ -1,0 +1,244 @@
+"""A delivery of facts into the books: whole or not at all, and the same folder twice adds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, insert, select
+
+from incentives.documents.company import read_company
+from incentives.documents.plans import read_plan
+from incentives.errors import Problem, Rejected
+from incentives.facts import Company
+from incentives.feeds.documents import COMPANY, PLANS
+from incentives.feeds.folder import OPTIONAL, Reading, read_folder
+from incentives.feeds.known import Known
+from incentives.feeds.tables import FileCount, Progress
+from incentives.rules.plan import Plan
+from incentives.store import tables
+from incentives.store.acts import Who, next_id, record, said
+from incentives.store.engine import reading, writing
+from incentives.store.facts_in import Count, save
+from incentives.store.facts_out import Known as KnownFacts
+
+PEOPLE_MAINTAIN = ("payees.csv", "customers.csv", "assignments.csv", *OPTIONAL)
+"""Files of which a complete folder says everything: what it no longer lists ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of the rows of a file: read = accepted + duplicate + rejected; ``waiting`` of the rejected
+    contradict what is known and are kept for a person's decision."""
+
+    file: str
+    read: int
+    accepted: int
+    duplicate: int
+    rejected: int
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a delivery brought. ``proposed`` are rules that wait for somebody else's approval."""
+
+    act_id: int
+    files: tuple[FileResult, ...]
+    left_out: tuple[Problem, ...]
+    proposed: tuple[str, ...]
+    gone: int
+
+    @property
+    def accepted(self) -> int:
+        """How many rows and rules were new."""
+        return sum(each.accepted for each in self.files)
+
+    @property
+    def waiting(self) -> int:
+        """How many rows wait for a decision."""
+        return sum(each.waiting for each in self.files)
+
+
+def import_folder(
+    engine: Engine,
+    who: Who,
+    folder: Path,
+    *,
+    accept_good_rows: bool = False,
+    complete: bool = False,
+    progress: Progress | None = None,
+) -> Delivered:
+    """Take a dataset folder into the books.
+
+    Into empty books a folder must be whole, and its rules open them. Later it may bring only what is new; a
+    changed rule waits for somebody else. ``complete`` says that it lists everything that people maintain: what
+    it no longer lists ends. Raises :class:`Rejected` with every mistake; then nothing was taken.
+    """
+    read = read_against(engine, folder, accept_good_rows, progress)
+    if read.facts is None:
+        raise Rejected(read.problems)
+    with writing(engine) as connection:
+        act_id = record(connection, who, "import", folder.name, after={"sha256": read.sha256})
+        rules, proposed = _save_rules(connection, act_id, read)
+        wanted = frozenset(PEOPLE_MAINTAIN) & read.held if complete else frozenset()
+        counts = save(connection, act_id, read.facts, read.credits_of.items(), wanted)
+        files = (*rules, *(_result(each, counts[each.file]) for each in read.counts))
+        gone = sum(count.gone for count in counts.values())
+        delivered = Delivered(act_id, files, read.problems, tuple(proposed), gone)
+        connection.execute(
+            insert(tables.Import).values(
+                act_id=act_id,
+                name=folder.name,
+                sha256=read.sha256,
+                counts=said([_plain(each) for each in files]),
+                left_out=said([str(problem) for problem in read.problems]),
+            )
+        )
+    return delivered
+
+
+def read_against(
+    engine: Engine, folder: Path, accept_good_rows: bool, progress: Progress | None = None
+) -> Reading:
+    """Read a folder against what the books know already; nothing is taken."""
+    with reading(engine) as connection:
+        facts = KnownFacts(connection)
+        rules = facts.rules()
+        if rules is None:
+            return read_folder(folder, accept_good_rows=accept_good_rows, progress=progress)
+        currencies = _Currencies(connection)
+        known = Known(
+            company=rules.company,
+            plans={plan.plan: plan for plan in rules.plans} | _proposed_plans(connection),
+            payee_ids=frozenset(each.payee_id for each in facts.payees()),
+            customer_ids=frozenset(each.customer_id for each in facts.customers()),
+            invoice_currencies=currencies,
+            reporting=tuple(facts.reporting()),
+            expect=currencies.expect,
+        )
+        return read_folder(folder, accept_good_rows=accept_good_rows, progress=progress, known=known)
+
+
+class _Currencies(Mapping[str, str]):
+    """The currency of each known invoice, asked for some thousands at a time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.found: dict[str, str | None] = {}
+
+    def expect(self, invoice_ids: Collection[str]) -> None:
+        """These will be looked up."""
+        unknown = [each for each in invoice_ids if each not in self.found]
+        self.found |= dict.fromkeys(unknown)
+        invoice = tables.Invoice
+        asked = select(invoice.invoice_id, invoice.currency).where(
+            invoice.known_until.is_(None), invoice.invoice_id.in_(unknown)
+        )
+        self.found |= {row[0]: row[1] for row in self.connection.execute(asked)}
+
+    def __getitem__(self, invoice_id: str) -> str:
+        if invoice_id not in self.found:
+            self.expect([invoice_id])
+        currency = self.found[invoice_id]
+        if currency is None:
+            raise KeyError(invoice_id)
+        return currency
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("there may be millions: ask for those you need")
+
+    def __len__(self) -> int:
+        raise AssertionError("there may be millions: ask for those you need")
+
+
+# Rules -----------------------------------------------------------------------------------------------
+
+
+def _save_rules(connection: Connection, act_id: int, read: Reading) -> tuple[list[FileResult], list[str]]:
+    """Propose what differs from what is in force. The first rules of all open the books."""
+    opens = connection.execute(select(tables.RuleRevision.id).limit(1)).first() is None
+    results, proposed = [], []
+    documents = [("plan", name, f"{PLANS}/{name}", text) for name, text in sorted(read.plan_texts.items())]
+    if read.company_text:
+        documents.insert(0, ("company", COMPANY, COMPANY, read.company_text))
+    for kind, name, place, document in documents:
+        if _is_known(connection, kind, name, document):
+            results.append(FileResult(place, 1, 0, 1, 0))
+            continue
+        results.append(FileResult(place, 1, 1, 0, 0))
+        revision_id = propose(connection, act_id, kind, name, document)
+        if opens:
+            decide(connection, act_id, "rule", revision_id, "approve")
+        else:
+            proposed.append(place)
+    return results, proposed
+
+
+def propose(connection: Connection, act_id: int, kind: str, name: str, document: str) -> int:
+    """Keep a rule as it was written, for somebody else to approve; its number."""
+    revision_id = next_id(connection, tables.RuleRevision)
+    values = {"id": revision_id, "act_id": act_id, "kind": kind, "name": name, "document": document}
+    connection.execute(insert(tables.RuleRevision).values(**values))
+    return revision_id
+
+
+def decide(connection: Connection, act_id: int, kind: str, subject_id: int, choice: str) -> None:
+    """Write a decision; the store refuses one by the author of what is decided."""
+    values = {"act_id": act_id, "kind": kind, "subject_id": subject_id, "choice": choice}
+    number = next_id(connection, tables.Decision)
+    connection.execute(insert(tables.Decision).values(id=number, **values))
+
+
+def _is_known(connection: Connection, kind: str, name: str, document: str) -> bool:
+    """Whether the rule is in force as it is, or waits for approval already."""
+    revision, decision = tables.RuleRevision, tables.Decision
+    asked = (
+        select(revision.document, decision.choice)
+        .outerjoin(decision, (decision.kind == "rule") & (decision.subject_id == revision.id))
+        .where(revision.kind == kind, revision.name == name)
+        .order_by(decision.act_id, revision.id)
+    )
+    rows = list(connection.execute(asked))
+    approved = [document for document, choice in rows if choice == "approve"]
+    candidates = approved[-1:] + [text for text, choice in rows if choice not in ("approve", "reject")]
+    return any(_meaning(kind, text) == _meaning(kind, document) for text in candidates)
+
+
+def _meaning(kind: str, document: str) -> Company | Plan:
+    """What a document says, however it is written."""
+    made: Company | Plan | None = read_company(document, COMPANY)[0] if kind == "company" else _plan(document)
+    assert made is not None, "it was read before"
+    return made
+
+
+def _plan(document: str) -> Plan:
+    plan, _ = read_plan(document, PLANS)
+    assert plan is not None, "it was read before"
+    return plan
+
+
+def _proposed_plans(connection: Connection) -> dict[str, Plan]:
+    """Plans that wait for approval: facts may already refer to them."""
+    revision, decision = tables.RuleRevision, tables.Decision
+    asked = (
+        select(revision.name, revision.document)
+        .outerjoin(decision, (decision.kind == "rule") & (decision.subject_id == revision.id))
+        .where(revision.kind == "plan", decision.id.is_(None))
+    )
+    return {name: _plan(document) for name, document in connection.execute(asked)}
+
+
+# Counts ----------------------------------------------------------------------------------------------
+
+
+def _result(read: FileCount, count: Count) -> FileResult:
+    """A file's control totals. Rows that the reading found twice in the file are duplicates too."""
+    accepted = count.new + count.changed
+    duplicate = read.read - read.rejected - accepted - count.waiting
+    return FileResult(read.file, read.read, accepted, duplicate, read.rejected + count.waiting, count.waiting)
+
+
+def _plain(result: FileResult) -> dict[str, object]:
+    return {name: getattr(result, name) for name in FileResult.__slots__}

@@ -1,0 +1,203 @@
+"""A run: what should stand, minus what was posted, into the oldest open month (docs/rules.md section 1)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine, select
+
+from incentives.calculation.chunks import Chunk, Scope
+from incentives.calculation.lines import Finding, Line
+from incentives.calendar import Period, month_name
+from incentives.engines.chunks import over
+from incentives.errors import Problem, Rejected
+from incentives.ledger.entries import Draft, Key, Posted, difference
+from incentives.service.decisions import adjustment_drafts
+from incentives.store import tables
+from incentives.store.acts import Who, latest, next_id, record
+from incentives.store.affected import affected
+from incentives.store.engine import reading, writing
+from incentives.store.facts_out import Known, Rules
+from incentives.store.ledger import open_month, post, posted, record_run
+from incentives.store.source import StoreSource
+
+Progress = Callable[[int], None]
+"""Told how many entries were found so far."""
+
+
+@dataclass(slots=True)
+class Ran:
+    """What a run found. ``drafts`` and ``lines`` (what the drafts make stand) are kept for a preview only."""
+
+    month: Period
+    as_of: dt.date
+    scope: str
+    entries: int = 0
+    run_id: int = 0
+    findings: set[Finding] = field(default_factory=set)
+    drafts: list[Draft] = field(default_factory=list)
+    lines: dict[Key, Line] = field(default_factory=dict)
+
+
+def run(
+    engine: Engine,
+    who: Who,
+    *,
+    as_of: dt.date | None = None,
+    full: bool = False,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Ran:
+    """Post what is missing into the oldest open month; again, and there is nothing to post.
+
+    Only those are calculated whom something that became known since the last run can affect; ``full``
+    calculates everybody. Everything that happened up to ``as_of`` counts: today, or the last day of the open
+    month once it is over.
+    """
+    with writing(engine) as connection:
+        return run_in(connection, who, as_of=as_of, full=full, workers=workers, progress=progress)
+
+
+def preview(engine: Engine, who: Who, *, as_of: dt.date | None = None, full: bool = False) -> Ran:
+    """What :func:`run` would post, line by line with its reasons; nothing is written."""
+    with reading(engine) as connection:
+        planned = _Planned.now(connection, who, as_of, full)
+        ran = planned.ran()
+        for found in planned.found(keep_lines=True):
+            ran.drafts += found.drafts
+            ran.lines |= found.lines
+            ran.findings |= found.findings
+        ran.entries = len(ran.drafts)
+        return ran
+
+
+def run_in(
+    connection: Connection,
+    who: Who,
+    *,
+    as_of: dt.date | None = None,
+    full: bool = False,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Ran:
+    """:func:`run`, within a transaction that may do more."""
+    planned = _Planned.now(connection, who, as_of, full)
+    ran = planned.ran()
+    through = latest(connection)
+    act_id = record(connection, who, "run", month_name(ran.month.first), after={"as_of": ran.as_of})
+
+    ran.run_id = next_id(connection, tables.Run)
+    for found in planned.found(workers):
+        ran.findings |= found.findings
+        ran.entries += post(connection, ran.run_id, ran.month.first, found.drafts)
+        if progress:
+            progress(ran.entries)
+    record_run(connection, act_id, ran.month.first, ran.as_of, through, ran.scope, ran.entries)
+    return ran
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What a run is about to calculate."""
+
+    connection: Connection
+    rules: Rules
+    month: Period
+    as_of: dt.date
+    scope: Scope | None
+
+    @classmethod
+    def now(cls, connection: Connection, who: Who, as_of: dt.date | None, full: bool) -> _Planned:
+        rules = rules_in_force(connection)
+        month = open_month(connection)
+        if month is None:
+            raise Rejected([_nothing_yet("No invoice and no event is known yet.")])
+        day = as_of or min(month.last, today(rules, who))
+        if day > month.last:
+            sentence = f"{month_name(month.first)} is the oldest open month; {day} lies after it."
+            cure = f"Close {month_name(month.first)} first, or run as of {month.last}."
+            raise Rejected([Problem("run", 0, "as-of", "beyond-open-month", sentence, cure)])
+        scope = None if full else _scope(connection, month, day)
+        return cls(connection, rules, month, day, scope)
+
+    def ran(self) -> Ran:
+        scope = "everybody" if self.scope is None else ", ".join((*self.scope.payees, *self.scope.teams))
+        return Ran(self.month, self.as_of, scope)
+
+    def found(self, workers: int = 1, keep_lines: bool = False) -> Iterator[_Found]:
+        """The difference, a chunk of payees at a time; adjustments at the end."""
+        source = StoreSource(self.connection, self.rules)
+        scope = source.everything() if self.scope is None else self.scope
+        work = Difference(source, source.team_plans(), keep_lines)
+        yield from over(source, self.rules.plans, self.as_of, work, scope, workers=workers)
+        yield _Found(list(adjustment_drafts(self.connection, self.as_of)))
+
+
+@dataclass(slots=True)
+class _Found:
+    drafts: list[Draft]
+    findings: set[Finding] = field(default_factory=set)
+    lines: dict[Key, Line] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is missing in the ledger of a chunk; works wherever the chunk was calculated."""
+
+    source: StoreSource
+    team_plans: frozenset[str]
+    keep_lines: bool = False
+
+    def __call__(self, chunk: Chunk) -> _Found:
+        """Of payees everything; under the plans of teams only where they were calculated as members."""
+        members = frozenset(chunk.members)
+        standing = self._posted(members & frozenset(chunk.payees))
+        standing |= self._posted(frozenset(chunk.payees) - members, without=True)
+        standing |= self._posted(members - frozenset(chunk.payees), only=True)
+        found = _Found(list(difference(chunk.lines, standing)), set(chunk.findings))
+        if self.keep_lines:
+            found.lines = {(e.payee_id, e.plan, e.component, e.kind, e.cause, e.currency): e for e in chunk.lines}
+        return found
+
+    def _posted(
+        self, payees: Collection[str], *, only: bool = False, without: bool = False
+    ) -> dict[Key, list[Posted]]:
+        if not payees or (only and not self.team_plans):
+            return {}
+        connection = self.source.known.connection
+        return posted(
+            connection,
+            payees,
+            self.team_plans if only else None,
+            self.team_plans if without else (),
+        )
+
+
+def rules_in_force(connection: Connection) -> Rules:
+    """The approved rules, or :class:`Rejected`: without any, nothing can be calculated."""
+    rules = Known(connection).rules()
+    if rules is None:
+        raise Rejected([_nothing_yet("The books are empty.")])
+    return rules
+
+
+def today(rules: Rules, who: Who) -> dt.date:
+    """The day it is, in the company's time zone."""
+    return who.at.astimezone(zoneinfo.ZoneInfo(rules.company.timezone)).date()
+
+
+def _nothing_yet(sentence: str) -> Problem:
+    return Problem("books", 0, "", "nothing-yet", sentence, "Bring a dataset folder: incentives import FOLDER")
+
+
+def _scope(connection: Connection, month: Period, as_of: dt.date) -> Scope | None:
+    """Whom the news since the last run can affect; everybody where the day itself moved on."""
+    run_row = tables.Run
+    asked = select(run_row.month, run_row.as_of, run_row.known_through).order_by(run_row.id.desc()).limit(1)
+    last = connection.execute(asked).first()
+    if last is None or last.month != month.first or last.as_of != as_of:
+        return None
+    return affected(connection, last.known_through)
