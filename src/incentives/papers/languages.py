@@ -1,0 +1,147 @@
+"""Words, money and days as a reader of English or Dutch expects them.
+
+Amounts go from integers to text by way of exact decimals; nothing is rounded here and no float is made. The
+number of decimals is the currency's own (ISO 4217), which is not always what a locale would show.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from functools import lru_cache
+from gettext import NullTranslations
+from io import BytesIO
+from typing import Literal
+
+from babel import Locale
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, get_currency_symbol
+from babel.support import Translations
+
+from incentives.money import EXPONENTS, PPM
+from incentives.papers.places import data_dir
+
+Language = Literal["en", "nl"]
+LANGUAGES: tuple[Language, ...] = ("en", "nl")
+
+MINUS = "\N{MINUS SIGN}"
+SPACE = "\N{NO-BREAK SPACE}"
+
+_LOCALES: dict[Language, str] = {"en": "en_GB", "nl": "nl_NL"}
+_SIGN_AFTER_SYMBOL: frozenset[Language] = frozenset({"nl"})
+
+
+def marked(text: str) -> str:
+    """A text that a catalog translates, said later: extraction finds it by this name."""
+    return text
+
+
+class Speaker:
+    """One language: its words, and how it writes money, shares and days."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._locale = Locale.parse(_LOCALES[language])
+        self._words = _words(language)
+
+    def say(self, text: str, /, **values: object) -> str:
+        """A text in this language, with its values filled in."""
+        said = self._words.gettext(text)
+        return said % values if values else said
+
+    def count(self, one: str, many: str, number: int) -> str:
+        """A text that depends on a number, which it may name as ``%(number)s``."""
+        return self._words.ngettext(one, many, number) % {"number": self.integer(number)}
+
+    @property
+    def translations(self) -> NullTranslations:
+        """The catalog itself, for templates."""
+        return self._words
+
+    # Numbers ---------------------------------------------------------------------------------------
+
+    def money(self, amount_minor: int, currency: str) -> str:
+        """An amount with its currency, the minus sign where the language puts it."""
+        symbol = get_currency_symbol(currency, locale=self._locale)
+        sign = MINUS if amount_minor < 0 else ""
+        digits = self._decimal(abs(amount_minor), EXPONENTS[currency], EXPONENTS[currency])
+        if self.language in _SIGN_AFTER_SYMBOL:
+            return f"{symbol}{SPACE}{sign}{digits}"
+        return f"{sign}{symbol}{SPACE}{digits}"
+
+    def number(self, amount_minor: int, currency: str) -> str:
+        """An amount in a column that names its currency."""
+        sign = MINUS if amount_minor < 0 else ""
+        return sign + self._decimal(abs(amount_minor), EXPONENTS[currency], EXPONENTS[currency])
+
+    def integer(self, number: int) -> str:
+        """A whole number, thousands apart."""
+        return (MINUS if number < 0 else "") + self._decimal(abs(number), 0, 0)
+
+    def share(self, ppm: int) -> str:
+        """Millionths in percent, every decimal that is not 0."""
+        return (MINUS if ppm < 0 else "") + self._decimal(abs(ppm), 4, 0) + f"{SPACE}%"
+
+    def factor(self, ppm: int) -> str:
+        """Millionths as a plain number."""
+        return (MINUS if ppm < 0 else "") + self._decimal(abs(ppm), 6, 0)
+
+    def _decimal(self, digits: int, decimals: int, at_least: int) -> str:
+        pattern = "#,##0"
+        if decimals:
+            pattern += "." + "0" * at_least + "#" * (decimals - at_least)
+        return format_decimal(Decimal(digits).scaleb(-decimals), format=pattern, locale=self._locale)
+
+    # Days ------------------------------------------------------------------------------------------
+
+    def day(self, day: dt.date) -> str:
+        """3 March 2026."""
+        return self._date(day, "d MMMM y")
+
+    def short_day(self, day: dt.date) -> str:
+        """3 Mar 2026."""
+        return self._date(day, "d MMM y").replace(".", "")
+
+    def day_of_year(self, day: dt.date) -> str:
+        """3 Mar: where the year is plain."""
+        return self._date(day, "d MMM").replace(".", "")
+
+    def month(self, day: dt.date) -> str:
+        """March 2026."""
+        return self._date(day, "MMMM y")
+
+    def month_of_year(self, day: dt.date) -> str:
+        """March, with a capital: it stands alone."""
+        name = self._date(day, "LLLL")
+        return name[:1].upper() + name[1:]
+
+    def _date(self, day: dt.date, pattern: str) -> str:
+        return format_date(day, pattern, locale=self._locale).replace(" ", SPACE)
+
+
+@lru_cache
+def speaker(language: Language) -> Speaker:
+    """The speaker of a language; made once."""
+    return Speaker(language)
+
+
+def _words(language: Language) -> NullTranslations:
+    """The catalog of a language. The texts in the code are English, so English needs none."""
+    if language == "en":
+        return NullTranslations()
+    path = data_dir("templates") / "languages" / language / "LC_MESSAGES" / "papers.po"
+    with path.open("rb") as file:
+        catalog = read_po(file, locale=language)
+    compiled = BytesIO()
+    write_mo(compiled, catalog)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+Say = Callable[..., str]
+
+METRIC_SHARES = frozenset({"on_time_rate", "overdue_ratio", "bad_debt_ratio", "low_risk_growth"})
+assert PPM == 1_000_000  # a share in percent has four decimals, a factor six

@@ -1,0 +1,155 @@
+"""What a statement says of a line, a metric, a correction: a few words each, in the reader's language."""
+
+from __future__ import annotations
+
+import datetime as dt
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from incentives.papers.languages import METRIC_SHARES, Speaker, marked
+
+EN_DASH = "\N{EN DASH}"
+
+Plain = Mapping[str, Any]
+
+_HAPPENED = {
+    "payment": marked("Paid %(amount)s"),
+    "refund": marked("Refund of %(amount)s"),
+    "payment_reversed": marked("Payment of %(amount)s returned"),
+    "chargeback": marked("Chargeback of %(amount)s"),
+    "chargeback_reversed": marked("Chargeback of %(amount)s won"),
+    "credit_note": marked("Credit note of %(amount)s"),
+    "discount": marked("Discount of %(amount)s"),
+    "write_off": marked("Written off"),
+    "invoice": marked("Invoice issued"),
+    "contract": marked("Contract signed"),
+    "suspend": marked("Still open too long after the due date"),
+    "due_date_changed": marked("Due date changed"),
+    "spiff": marked("Conditions of the extra are met"),
+    "spiff_lost": marked("Conditions of the extra are no longer met"),
+    "cap": marked("Above the cap of %(amount)s for %(span)s"),
+    "deferred": marked("Above the cap of the window before %(span)s"),
+    "shared_bonus": marked("Your part of the pool of %(team)s, %(span)s"),
+    "target_bonus": marked("Bonus for the target of %(span)s"),
+    "draw": marked("Draw for %(span)s"),
+    "draw_recovery": marked("Draw recovered, %(span)s"),
+    "together": marked("From more than one team"),
+    "adjustment": marked("Adjusted by hand"),
+    "": marked("No longer part of the calculation"),
+}
+_WENT = {
+    "clawback": marked("Taken back"),
+    "suspension": marked("Suspended"),
+    "restoration": marked("Given back"),
+}
+_METRICS = {
+    "on_time_rate": marked("Paid on time"),
+    "dso": marked("Days sales outstanding"),
+    "best_possible_dso": marked("Best possible days sales outstanding"),
+    "average_days_delinquent": marked("Average days delinquent"),
+    "cei": marked("Collection effectiveness"),
+    "overdue_ratio": marked("Overdue share of what is open"),
+    "bad_debt_ratio": marked("Bad debt"),
+    "average_days_to_pay": marked("Average days to pay"),
+    "low_risk_growth": marked("Growth with low-risk customers"),
+}
+
+
+def shown(text: object) -> str:
+    """A name as it may be shown: without control characters, and without those that turn the text around it.
+
+    >>> shown("Acme\\u202e\\x00 BV")
+    'Acme BV'
+    """
+    return "".join(" " if each in "\n\r\t" else each for each in str(text) if not _is_unwanted(each))
+
+
+def _is_unwanted(character: str) -> bool:
+    """Controls, half a surrogate pair, code points that are no character, and marks of direction."""
+    if character in "\n\r\t":
+        return False
+    no_character = unicodedata.category(character) in ("Cc", "Cs") or ord(character) & 0xFFFE == 0xFFFE
+    return no_character or character in "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def spoken(name: str) -> str:
+    """A component or role as it is said: ``cash-commission`` becomes Cash commission."""
+    words = shown(name).replace("-", " ").replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def day_of(text: str) -> dt.date:
+    """A day of a document."""
+    return dt.date.fromisoformat(text)
+
+
+def span(speaker: Speaker, first: str, last: str) -> str:
+    """From a day to a day: a whole month by its name."""
+    start, end = day_of(first), day_of(last)
+    if (start.year, start.month) == (end.year, end.month):
+        return speaker.month(start)
+    begins = speaker.day_of_year(start) if start.year == end.year else speaker.short_day(start)
+    return f"{begins} {EN_DASH} {speaker.short_day(end)}"
+
+
+def happened(speaker: Speaker, what: Plain) -> str:
+    """What caused a line, without the reason that somebody wrote."""
+    code = what["what"]
+    text = _HAPPENED.get(code, "")
+    values: dict[str, str] = {"team": shown(what["team"]), "amount": "", "span": ""}
+    if what["amount_minor"] is not None:
+        values["amount"] = speaker.money(what["amount_minor"], what["currency"])
+    if what["first"] and what["last"]:
+        values["span"] = span(speaker, what["first"], what["last"])
+    return speaker.say(text, **values) if text else spoken(code)
+
+
+def went(speaker: Speaker, kind: str) -> str:
+    """The word for money that goes or comes back; nothing for other lines."""
+    return speaker.say(_WENT[kind]) if kind in _WENT else ""
+
+
+def metric(speaker: Speaker, met: Plain) -> str:
+    """A metric and whose invoices it looks at."""
+    name = met["metric"]
+    said = speaker.say(_METRICS[name]) if name in _METRICS else spoken(name)
+    if met["by"] == "count" and name == "on_time_rate":
+        said = speaker.say(marked("%(metric)s, by number of invoices"), metric=said)
+    if met["customers"] == "new":
+        return speaker.say(marked("%(metric)s, new customers"), metric=said)
+    return said
+
+
+def metric_value(speaker: Speaker, name: str, value_ppm: int | None) -> str:
+    """A metric's value: shares in percent, days and indexes as they are."""
+    if value_ppm is None:
+        return speaker.say(marked("undefined"))
+    return speaker.share(value_ppm) if name in METRIC_SHARES else speaker.factor(value_ppm)
+
+
+def limits(speaker: Speaker, gate: Plain) -> str:
+    """What a gate asks for."""
+    asked = []
+    if gate["at_least_ppm"] is not None:
+        value = metric_value(speaker, gate["metric"], gate["at_least_ppm"])
+        asked.append(speaker.say(marked("at least %(value)s"), value=value))
+    if gate["at_most_ppm"] is not None:
+        value = metric_value(speaker, gate["metric"], gate["at_most_ppm"])
+        asked.append(speaker.say(marked("at most %(value)s"), value=value))
+    return ", ".join(asked)
+
+
+def why_corrected(speaker: Speaker, correction: Plain) -> str:
+    """Why a line of an earlier quarter stands differently now."""
+    if correction["moved_to"]:
+        day = speaker.short_day(day_of(correction["moved_to"]))
+        return speaker.say(marked("It counts on %(day)s now, in this quarter."), day=day)
+    if not correction["row"]["amount_minor"] and correction["dated"]:
+        day = speaker.short_day(day_of(correction["dated"]))
+        return speaker.say(marked("It was dated %(day)s before; the amount is the same."), day=day)
+    if not correction["is_known"]:
+        return speaker.say(marked("It no longer stands."))
+    if not correction["stood_minor"]:
+        return speaker.say(marked("Learned after that quarter was closed."))
+    return speaker.say(marked("Calculated again: what it was made from has changed."))
