@@ -30,7 +30,6 @@ _CLOCKED = (
     ("book", "Book.__init__", SETTLING),
     ("book", "timeline", POSITIONS),
     ("book", "movements", POSITIONS),
-    ("book", "per_credit", CREDITS),
     ("streams", "own", CREDITS),
     ("streams", "Streams.of", GATHERING),
     ("commission", "Follower.follow", FOLLOWING),

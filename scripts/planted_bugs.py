@@ -131,8 +131,8 @@ BUGS = (
         "shares-not-cascaded",
         "each share of a position is rounded on its own",
         "money.py",
-        "upto = [rounded(position_minor * running_ppm, PPM) for position_minor in positions_minor]",
-        "upto = [rounded(each * share_ppm, PPM) + at for each, at in zip(positions_minor, before, strict=True)]",
+        "        upper - rounded(position_minor * before_ppm, PPM)\n",
+        "        rounded(position_minor * (upto_ppm - before_ppm), PPM) + 0 * upper\n",
     ),
     Bug(
         "remainders-by-name",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from random import Random
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from incentives.calculation.credits import per_credit
+from incentives.calculation.credits import shares, sizes
 from incentives.calculation.explanation import total
 from incentives.calculation.lines import Line
 from incentives.calculation.position import Movement
@@ -36,7 +36,7 @@ from incentives.facts import (
     Reporting,
 )
 from incentives.ledger.pay import Payout, PayoutWhy, payouts
-from incentives.money import EXACT, PPM, cascade, convert, largest_remainder, rounded, rounded_exact
+from incentives.money import EXACT, PPM, convert, held, largest_remainder, rounded, rounded_exact
 from incentives.rules.commission import Cap, Clawback, Commission, DayMultiplier, Multiplier, Tier
 from incentives.rules.commission import Step as DayStep
 from incentives.rules.draw import Draw
@@ -652,7 +652,8 @@ def test_credited_movements_sum_to_the_movement(stands: list[int], shares_ppm: l
         Movement((FIRST, 3, 0, str(at), ""), FIRST, str(at), None, before, after, FIRST)
         for at, (before, after) in enumerate(pairwise([0, *stands]))
     ]
-    columns = per_credit(moved, [Credit(str(at), EXECUTIVE, share) for at, share in enumerate(shares_ppm)])
+    credits = [Credit(str(at), EXECUTIVE, share) for at, share in enumerate(shares_ppm)]
+    columns = [sizes(moved, share) for share in shares(credits, ())]
     assert [sum(each) for each in zip(*columns, strict=True)] == [each.after - each.before for each in moved]
 
 
@@ -894,9 +895,10 @@ def test_a_half_rounds_away_from_zero(whole: int, denominator: int) -> None:
 @law(100)
 @given(st.integers(-(10**9), 10**9), st.lists(st.integers(0, 300_000), min_size=1, max_size=6))
 def test_a_cascade_holds_what_its_shares_hold_together(position_minor: int, shares_ppm: list[int]) -> None:
-    pieces = [piece for (piece,) in cascade([position_minor], shares_ppm)]
+    running = [0, *accumulate(shares_ppm)]
+    pieces = [piece for span in pairwise(running) for piece in held([position_minor], *span)]
     assert sum(pieces) == rounded(position_minor * sum(shares_ppm), PPM)
-    assert cascade([-position_minor], shares_ppm) == [[-piece] for piece in pieces]
+    assert [held([-position_minor], *span) for span in pairwise(running)] == [[-piece] for piece in pieces]
     for piece, share_ppm in zip(pieces, shares_ppm, strict=True):
         assert abs(piece * PPM - position_minor * share_ppm) <= PPM
 

@@ -67,23 +67,22 @@ def convert(amount_minor: int, from_currency: str, to_currency: str, rate_ppm: i
     return rounded(amount_minor * rate_ppm, PPM * 10**-shift)
 
 
-def cascade(positions_minor: Sequence[int], shares_ppm: Sequence[int]) -> list[list[int]]:
-    """What each credit of one role holds of each position, in listed order (section 5).
+def held(positions_minor: Sequence[int], before_ppm: int, upto_ppm: int) -> list[int]:
+    """What a credit holds of each position: R(P x S_k) - R(P x S_(k-1)), with the running shares S of its role
+    before the credit and up to it (section 5).
 
-    Credit k holds R(P x S_k) - R(P x S_(k-1)) with running shares S; shares that sum to 1 lose nothing:
+    Shares that sum to 1 lose nothing:
 
-    >>> cascade([100, 50], [333_333, 333_333, 333_334])
-    [[33, 17], [34, 16], [33, 17]]
+    >>> held([100, 50], 0, 333_333), held([100, 50], 333_333, 666_666), held([100, 50], 666_666, 1_000_000)
+    ([33, 17], [34, 16], [33, 17])
     """
-    columns = []
-    running_ppm = 0
-    before = [0] * len(positions_minor)
-    for share_ppm in shares_ppm:
-        running_ppm += share_ppm
-        upto = [rounded(position_minor * running_ppm, PPM) for position_minor in positions_minor]
-        columns.append([upper - lower for upper, lower in zip(upto, before, strict=True)])
-        before = upto
-    return columns
+    upto = positions_minor if upto_ppm == PPM else [rounded(each * upto_ppm, PPM) for each in positions_minor]
+    if not before_ppm:
+        return list(upto)
+    return [
+        upper - rounded(position_minor * before_ppm, PPM)
+        for upper, position_minor in zip(upto, positions_minor, strict=True)
+    ]
 
 
 def largest_remainder(total: int, weights: Iterable[tuple[str, int]]) -> dict[str, int]:

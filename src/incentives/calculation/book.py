@@ -13,14 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from incentives.calculation.credits import listed, per_credit
-from incentives.calculation.curve import Subject
+from incentives.calculation.credits import Share, shares
 from incentives.calculation.lines import Finding, FindingKind
 from incentives.calculation.position import Movement, PositionRule, contract_day, movements
 from incentives.calculation.timeline import Timeline, paid_up, timeline
 from incentives.facts import (
     Assignment,
-    Credit,
     CreditRecord,
     Event,
     EventRef,
@@ -34,9 +32,6 @@ from incentives.facts import (
 from incentives.money import PPM, convert
 from incentives.rules.plan import Plan
 
-CreditedMovements = tuple[tuple[Credit, ...], list[Movement], list[list[int]]]
-"""Credits of an invoice, its movements, and per credit the size of each movement."""
-
 
 @dataclass(slots=True)
 class Worked:
@@ -44,8 +39,7 @@ class Worked:
 
     timeline: Timeline
     movements: dict[PositionRule, list[Movement]] = field(default_factory=dict)
-    credited: dict[tuple[PositionRule, tuple[str, ...]], CreditedMovements] = field(default_factory=dict)
-    subject: Subject | None = None
+    shares: dict[tuple[str, ...], list[Share]] = field(default_factory=dict)
 
 
 class Book:
@@ -184,37 +178,25 @@ class Book:
 
     def movements(self, invoice: Invoice, rule: PositionRule) -> list[Movement]:
         """The movements of an invoice under a position rule; components with equal rules share them."""
-        return self._moved(self.work(invoice), rule)
+        return self.moved(self.work(invoice), rule)
 
-    def _moved(self, work: Worked, rule: PositionRule) -> list[Movement]:
+    def moved(self, work: Worked, rule: PositionRule) -> list[Movement]:
+        """The same of what was worked out."""
         found = work.movements.get(rule)
         if found is None:
             found = work.movements[rule] = movements(work.timeline, rule, self.as_of)
         return found
 
-    def credited(self, work: Worked, rule: PositionRule, roles: tuple[str, ...]) -> CreditedMovements:
-        """The credits of some roles, the movements, and what each movement brings to each credit."""
-        found = work.credited.get((rule, roles))
+    def shares(self, work: Worked, roles: tuple[str, ...]) -> list[Share]:
+        """The credits of some roles (none: all) with their running shares."""
+        found = work.shares.get(roles)
         if found is None:
-            credits, moved = listed(work.timeline.invoice.credits, roles), self._moved(work, rule)
-            found = work.credited[rule, roles] = (credits, moved, per_credit(moved, credits))
+            found = work.shares[roles] = shares(work.timeline.invoice.credits, roles)
         return found
 
-    def subject(self, work: Worked) -> Subject:
-        """What multipliers may look at (section 7): values are the last given on or before issued_on."""
-        if work.subject is None:
-            invoice = work.timeline.invoice
-            issued_on, customer_id = invoice.issued_on, invoice.customer_id
-            work.subject = Subject(
-                timeline=work.timeline,
-                terms_days=(invoice.due_on - issued_on).days,
-                customer_age_days=self.customer_age_days(invoice),
-                risk_grade=self.last_given(customer_id, "risk_grade", issued_on),
-                credit_approval=self.last_given(customer_id, "credit_approval", issued_on),
-                security=self.last_given(customer_id, "security", issued_on),
-                country=self._countries.get(customer_id, ""),
-            )
-        return work.subject
+    def country(self, customer_id: str) -> str:
+        """Where a customer is; ``""`` if nothing says."""
+        return self._countries.get(customer_id, "")
 
     def customer_age_days(self, invoice: Invoice) -> int:
         """Days from the customer's first invoice to this one."""

@@ -71,9 +71,9 @@ class CashBook:
             rule = PositionRule.of(base, categories)
             found: list[Cash] = []
             for invoice in invoices:
-                credits, movements, sizes = self.book.credited(self.book.work(invoice), rule, roles)
-                if any(credit.payee_id == payee_id for credit in credits):
-                    credited = own(payee_id, movements, credits, sizes)
+                work = self.book.work(invoice)
+                credited = own(payee_id, self.book.moved(work, rule), self.book.shares(work, roles))
+                if credited:
                     found += self._of(
                         invoice,
                         currency,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from incentives.calculation.book import Book
 from incentives.calculation.credits import Credited
-from incentives.calculation.curve import NO_MULTIPLIERS, Curve, Cut, Factors, cut_at_limits
+from incentives.calculation.curve import Curve, Cut, Factors, Tiers, cut_at_limits
 from incentives.calculation.holdings import Before, Holding, Lost, Money, Taken, Window, WindowKey, before_of
 from incentives.calculation.lines import Finding, FindingKind, Line, LineKind
 from incentives.calculation.position import Movement
@@ -26,12 +26,16 @@ from incentives.rules.plan import Plan
 
 
 @dataclass(slots=True)
-class _InPeriod:
-    """The window of the last movement: events come in order of days, so the next is mostly in it, too."""
+class _Open:
+    """The window of a curve's last movement, and what the curve says in it: events come in order of days, so the
+    next movement is mostly in it, too."""
 
     first: dt.date
     last: dt.date
     window: Window
+    tiers: Tiers
+    whole_amount: bool
+    hold: dt.timedelta | None
 
 
 class Follower:
@@ -43,9 +47,10 @@ class Follower:
         self.component = component
         self.payee_id = payee_id
         self.ends_on = book.payees[payee_id].ends_on
+        self.currency = plan.currency
         self.per_event = plan.rules_as_of == "payment"
         self.windows: dict[WindowKey, Window] = {}
-        self._periods: dict[Curve, _InPeriod] = {}
+        self._open: dict[Curve, _Open] = {}
         self.lines: list[Line] = []
         self.findings: list[Finding] = []
 
@@ -132,36 +137,31 @@ class Follower:
 
     def _earn(self, holding: Holding, movement: Movement, amount: int) -> None:
         """New money at today's curve; where it earns nothing, the reason is found and a segment stays."""
-        version_from, curve = holding.curve_on(movement.on)
-        nothing: FindingKind | None = None
-        if self.per_event or self.ends_on is not None or version_from is None:
+        curve = holding.curve
+        if curve is None or self.ends_on is not None:
+            version_from, curve = holding.curve_on(movement.on)
             nothing = self._earns_nothing(version_from, curve, movement.on)
-        if nothing or curve is None:
-            self._add_nothing(holding, movement, amount, nothing)
-            return
-        component, currency = curve.component, holding.invoice.currency
-        factors, plan_minor, rate_ppm = NO_MULTIPLIERS, amount, PPM
-        if component.multipliers:
-            found = curve.factors(holding.subject, movement)
-            if found is None:
-                self._add_nothing(holding, movement, amount, "no_match")
+            if nothing or curve is None:
+                self._add_nothing(holding, movement, amount, nothing)
                 return
-            factors = found
-        if currency != self.plan.currency:
-            rate = self.book.rate_ppm(currency, self.plan.currency, movement.on)
+        factors = curve.factors(holding.timeline, movement)
+        if factors is None:
+            self._add_nothing(holding, movement, amount, "no_match")
+            return
+        currency, plan_minor, rate_ppm = holding.invoice.currency, amount, PPM
+        if currency != self.currency:
+            rate = self.book.rate_ppm(currency, self.currency, movement.on)
             if rate is None:
                 self._add_nothing(holding, movement, amount, "missing_fx_rate")
                 return
-            plan_minor, rate_ppm = convert(amount, currency, self.plan.currency, rate), rate
-        period = self._periods.get(curve)
-        if period is not None and period.first <= movement.on <= period.last:
-            window: Window | None = period.window
-        else:
-            window = self._window(curve, holding.invoice.invoice_id, movement.on)
-        if window is None:
-            self._add_nothing(holding, movement, amount, "missing_target")
-            return
-        self._add_money(holding, movement, amount, plan_minor, curve, factors, window, rate_ppm)
+            plan_minor, rate_ppm = convert(amount, currency, self.currency, rate), rate
+        open_ = self._open.get(curve)
+        if open_ is None or not open_.first <= movement.on <= open_.last:
+            open_ = self._opened(curve, holding.invoice.invoice_id, movement.on)
+            if open_ is None:
+                self._add_nothing(holding, movement, amount, "missing_target")
+                return
+        self._add_money(holding, movement, amount, plan_minor, curve, factors, open_, rate_ppm)
 
     def _earns_nothing(
         self, version_from: dt.date | None, curve: Curve | None, day: dt.date
@@ -202,40 +202,51 @@ class Follower:
         plan_minor: int,
         curve: Curve,
         factors: Factors,
-        window: Window,
+        open_: _Open,
         rate_ppm: int,
     ) -> None:
         """One segment per tier; the commission of each, or its weight in the window (section 7).
 
         Marginal: m x (F(A') - F(A) + add x movement). ``whole_amount``: the event is worth the change of T.
         """
-        on, cause, event, attained = movement.on, movement.cause, movement.event, window.attained
-        hold_days = curve.component.hold_days
-        payable_on = on + dt.timedelta(days=hold_days) if hold_days else on
-        whole_amount = curve.component.tiers_apply == "whole_amount"
-        windows = (before_of(window),) if whole_amount else ()
-        total, m_ppm, add_ppm = holding.total, factors.m_ppm, factors.add_ppm
-        before_exact = total.exact
-        cuts = cut_at_limits(window.tiers[curve.version_from], attained, amount, plan_minor)
+        on, window, payable_on = movement.on, open_.window, movement.on
+        if open_.hold is not None:
+            payable_on += open_.hold
+        attained, total = window.attained, holding.total
+        m_ppm, add_ppm, before_exact = factors.m_ppm, factors.add_ppm, total.exact
+        windows = (before_of(window),) if open_.whole_amount else ()
+        cuts = cut_at_limits(open_.tiers, attained, amount, plan_minor)
         for size, cut_minor, rates in cuts:
             exact = 0
-            if not whole_amount:
+            if not open_.whole_amount:
                 for part_minor, tier_ppm in rates:
                     exact += m_ppm * (tier_ppm + add_ppm) * part_minor
             money = Money(
-                on, event, cause, size, cut_minor, exact, False, curve, factors, window, payable_on, rate_ppm
+                on,
+                movement.event,
+                movement.cause,
+                size,
+                cut_minor,
+                exact,
+                False,
+                curve,
+                factors,
+                window,
+                payable_on,
+                rate_ppm,
             )
             holding.pile.add(money)
             holding.left += exact
             total.exact += exact
-            if whole_amount:
+            if open_.whole_amount:
                 window.weigh(money, PPM * m_ppm * cut_minor)
         window.attained = attained + plan_minor
         self._write("earning", holding, movement, payable_on, before_exact, cuts, windows, money, attained)
 
-    def _window(self, curve: Curve, invoice_id: str, day: dt.date) -> Window | None:
+    def _opened(self, curve: Curve, invoice_id: str, day: dt.date) -> _Open | None:
         """The window of an invoice or a day, with the curve's tiers; ``None`` where it lacks its target."""
-        over = curve.component.accumulates_over
+        component = curve.component
+        over = component.accumulates_over
         first, last, start = dt.date.min, dt.date.max, None
         if over == "month" or over == "quarter" or over == "fiscal_year":
             period = period_of(day, over, self.book.company.fiscal_year_starts)
@@ -244,16 +255,19 @@ class Follower:
         window = self.windows.get(key)
         if window is None:
             window = self.windows[key] = Window(key)
-        if curve.version_from not in window.tiers:
+        tiers = window.tiers.get(curve.version_from)
+        if tiers is None:
             target = None
-            if curve.component.measure == "target":
+            if component.measure == "target":
                 target = self.book.target(self.plan, self.component, start, self.payee_id)
                 if target is None:
                     return None
-            window.tiers[curve.version_from] = curve.tiers(target)
+            tiers = window.tiers[curve.version_from] = curve.tiers(target)
+        hold = dt.timedelta(days=component.hold_days) if component.hold_days else None
+        found = _Open(first, last, window, tiers, component.tiers_apply == "whole_amount", hold)
         if over != "invoice":
-            self._periods[curve] = _InPeriod(first, last, window)
-        return window
+            self._open[curve] = found
+        return found
 
     # Money that moves down -------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from incentives.calculation.position import Movement
 from incentives.facts import Credit
-from incentives.money import PPM, cascade
+from incentives.money import PPM, held
 
 
 class ReportsTo(Protocol):
@@ -33,42 +33,44 @@ class Credited:
     uncredited: int = 0
 
 
+Share = tuple[Credit, int, int]
+"""A credit, with the running shares of its role before it and up to it (ppm)."""
+
+
 def listed(credits: Sequence[Credit], roles: tuple[str, ...]) -> tuple[Credit, ...]:
     """The credits of the roles that a component lists (none listed: all), in listed order."""
     return tuple(credit for credit in credits if not roles or credit.role in roles)
 
 
-def per_credit(movements: Sequence[Movement], credits: Sequence[Credit]) -> list[list[int]]:
-    """For each credit, what each movement brings to it: its share of the position after, less before.
-
-    Shares are cascaded along the credits of one role in listed order, so shares that sum to 1 lose no cent.
-    """
-    lanes: dict[str, list[int]] = {}
-    for index, credit in enumerate(credits):
-        lanes.setdefault(credit.role, []).append(index)
-    found: list[list[int]] = [[]] * len(credits)
-    for lane in lanes.values():
-        if len(lane) == 1 and credits[lane[0]].share_ppm == PPM:
-            found[lane[0]] = [movement.after - movement.before for movement in movements]
-            continue
-        positions = [movement.after for movement in movements]
-        held = cascade(positions, [credits[index].share_ppm for index in lane])
-        for index, column in zip(lane, held, strict=True):
-            found[index] = [now - then for now, then in zip(column, [0, *column], strict=False)]
+def shares(credits: Sequence[Credit], roles: tuple[str, ...]) -> list[Share]:
+    """The credits of the roles that a component lists, cascaded: shares of one role run on from one to the
+    next in listed order, so that shares that sum to 1 lose no cent."""
+    running: dict[str, int] = {}
+    found = []
+    for credit in credits:
+        role = credit.role
+        if not roles or role in roles:
+            before_ppm = running.get(role, 0)
+            running[role] = upto_ppm = before_ppm + credit.share_ppm
+            found.append((credit, before_ppm, upto_ppm))
     return found
 
 
-def own(
-    payee_id: str, movements: Sequence[Movement], credits: Sequence[Credit], sizes: Sequence[Sequence[int]]
-) -> list[Credited]:
+def sizes(movements: Sequence[Movement], share: Share) -> list[int]:
+    """What each movement brings to a credit: its share of the position after, less the same before."""
+    _, before_ppm, upto_ppm = share
+    if upto_ppm - before_ppm == PPM:
+        return [movement.after - movement.before for movement in movements]
+    column = held([movement.after for movement in movements], before_ppm, upto_ppm)
+    return [now - then for now, then in zip(column, [0, *column], strict=False)]
+
+
+def own(payee_id: str, movements: Sequence[Movement], shares: Sequence[Share]) -> list[Credited]:
     """The movements of a payee's own credits."""
-    mine = [column for credit, column in zip(credits, sizes, strict=True) if credit.payee_id == payee_id]
+    mine = [sizes(movements, share) for share in shares if share[0].payee_id == payee_id]
     if not mine:
         return []
-    if len(mine) == 1:
-        amounts: Sequence[int] = mine[0]
-    else:
-        amounts = [sum(row) for row in zip(*mine, strict=True)]
+    amounts = mine[0] if len(mine) == 1 else [sum(row) for row in zip(*mine, strict=True)]
     return [Credited(movement, each) for movement, each in zip(movements, amounts, strict=True) if each]
 
 
@@ -76,18 +78,13 @@ def team(
     people: frozenset[str],
     reports: ReportsTo,
     movements: Sequence[Movement],
-    credits: Sequence[Credit],
-    sizes: Sequence[Sequence[int]],
+    shares: Sequence[Share],
 ) -> list[Credited]:
     """The movements of the credits of people who report to a manager on some day.
 
     What moves up for those who do not report on the day of the movement is uncredited.
     """
-    theirs = [
-        (credit.payee_id, column)
-        for credit, column in zip(credits, sizes, strict=True)
-        if credit.payee_id in people
-    ]
+    theirs = [(share[0].payee_id, sizes(movements, share)) for share in shares if share[0].payee_id in people]
     found = []
     for at, movement in enumerate(movements):
         amount = sum(column[at] for _, column in theirs)

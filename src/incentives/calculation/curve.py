@@ -6,25 +6,29 @@ import datetime as dt
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from typing import Protocol
 
 from incentives.calculation.position import Movement, PositionRule, position_rule
 from incentives.calculation.timeline import Timeline
+from incentives.facts import Invoice
 from incentives.money import PPM, rounded
 from incentives.rules.commission import Commission, DayMultiplier, ValueMultiplier
 
 
-@dataclass(slots=True)
-class Subject:
-    """What multipliers may look at on an invoice; days are counted, values are the last given (section 7)."""
+class Customers(Protocol):
+    """Knows what multipliers ask of customers."""
 
-    timeline: Timeline
-    terms_days: int
-    customer_age_days: int
-    risk_grade: str
-    credit_approval: str
-    security: str
-    country: str
+    def customer_age_days(self, invoice: Invoice) -> int:
+        """Days from the customer's first invoice to this one."""
+        ...
+
+    def last_given(self, customer_id: str, attribute: str, day: dt.date) -> str:
+        """The last value of a credit record's attribute given on or before a day."""
+        ...
+
+    def country(self, customer_id: str) -> str:
+        """Where the customer is."""
+        ...
 
 
 Looked = int | str | tuple[tuple[str, int], ...]
@@ -101,13 +105,15 @@ class Curve:
 
     version_from: dt.date
     component: Commission
+    customers: Customers | None = None
+    """Asked by multipliers: a curve without them needs nobody."""
     rule: PositionRule = field(init=False)
     _lookers: tuple[Looker, ...] = field(init=False)
     _answers: dict[tuple[Looked, ...], Factors | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rule = position_rule(self.component)
-        self._lookers = tuple(_looker(each, self.component) for each in self.component.multipliers)
+        self._lookers = tuple(_looker(each, self.component, self.customers) for each in self.component.multipliers)
 
     def tiers(self, target_minor: int | None) -> Tiers:
         """The tiers of a window; with ``measure = "target"`` limits are R(share x target)."""
@@ -118,13 +124,15 @@ class Curve:
         assert target_minor is not None
         return Tiers([rounded(tier.from_ * target_minor, PPM) for tier in component.tiers], rates)
 
-    def factors(self, subject: Subject, movement: Movement) -> Factors | None:
+    def factors(self, timeline: Timeline, movement: Movement) -> Factors | None:
         """The multipliers at an event; ``None`` where one of them has no match."""
         looked_at: tuple[Looked, ...]
+        if not self._lookers:
+            return NO_MULTIPLIERS
         if len(self._lookers) == 1:
-            looked_at = (self._lookers[0](subject, movement),)
+            looked_at = (self._lookers[0](timeline, movement),)
         else:
-            looked_at = tuple([look(subject, movement) for look in self._lookers])
+            looked_at = tuple([look(timeline, movement) for look in self._lookers])
         try:
             return self._answers[looked_at]
         except KeyError:
@@ -132,40 +140,51 @@ class Curve:
             return factors
 
 
-Looker = Callable[[Subject, Movement], Looked]
-"""Looks at what one multiplier depends on."""
+Looker = Callable[[Timeline, Movement], Looked]
+"""Looks at what one multiplier depends on (section 7)."""
 
 
-def _looker(multiplier: DayMultiplier | ValueMultiplier, component: Commission) -> Looker:
+def _looker(
+    multiplier: DayMultiplier | ValueMultiplier, component: Commission, customers: Customers | None
+) -> Looker:
     if isinstance(multiplier, DayMultiplier):
-        return _day_looker(multiplier)
+        return _day_looker(multiplier, customers)
     if multiplier.by == "category":
-        return lambda subject, _: _net_by_category(subject, component)
-    attribute: Callable[[Subject], str] = attrgetter(multiplier.by)
-    return lambda subject, _: attribute(subject)
+        return lambda timeline, _: _net_by_category(timeline.invoice, component)
+    assert customers is not None
+    if multiplier.by == "country":
+        return lambda timeline, _: customers.country(timeline.invoice.customer_id)
+    attribute = multiplier.by
+
+    def last_given(timeline: Timeline, movement: Movement) -> str:
+        invoice = timeline.invoice
+        return customers.last_given(invoice.customer_id, attribute, invoice.issued_on)
+
+    return last_given
 
 
-def _day_looker(multiplier: DayMultiplier) -> Looker:
+def _day_looker(multiplier: DayMultiplier, customers: Customers | None) -> Looker:
     if multiplier.by == "days_late":
         pause, forgive = multiplier.pause_while_disputed, multiplier.forgive_if_warned
 
-        def days_late(subject: Subject, movement: Movement) -> int:
+        def days_late(timeline: Timeline, movement: Movement) -> int:
             if movement.on <= movement.due_on:
                 return 0
-            return subject.timeline.days_late(movement.on, movement.due_on, pause, forgive)
+            return timeline.days_late(movement.on, movement.due_on, pause, forgive)
 
         return days_late
     if multiplier.by == "days_to_pay":
-        return lambda subject, movement: max(0, (movement.on - subject.timeline.invoice.issued_on).days)
+        return lambda timeline, movement: max(0, (movement.on - timeline.invoice.issued_on).days)
     if multiplier.by == "terms_days":
-        return lambda subject, _: subject.terms_days
-    return lambda subject, _: subject.customer_age_days
+        return lambda timeline, _: (timeline.invoice.due_on - timeline.invoice.issued_on).days
+    assert customers is not None
+    return lambda timeline, _: customers.customer_age_days(timeline.invoice)
 
 
-def _net_by_category(subject: Subject, component: Commission) -> tuple[tuple[str, int], ...]:
+def _net_by_category(invoice: Invoice, component: Commission) -> tuple[tuple[str, int], ...]:
     wanted = component.categories
     net: dict[str, int] = {}
-    for line in subject.timeline.invoice.lines:
+    for line in invoice.lines:
         if line.commissionable and (not wanted or line.category in wanted):
             net[line.category] = net.get(line.category, 0) + line.net_minor
     return tuple(sorted(net.items()))

@@ -10,6 +10,7 @@ from incentives.calculation.bonuses import Bonuses, PoolOutcome
 from incentives.calculation.book import Book, rule_day
 from incentives.calculation.caps import cap_lines
 from incentives.calculation.commission import Follower
+from incentives.calculation.credits import sizes
 from incentives.calculation.draws import draw_lines
 from incentives.calculation.explanation import Step, Value
 from incentives.calculation.lines import Finding, Line, MetricValue
@@ -175,11 +176,13 @@ class Calculation:
 
     def _credit_without_plan(self, payee_id: str, per_event: list[Plan], invoice: Invoice) -> Iterator[Finding]:
         book = self.book
-        _, movements, sizes = book.credited(book.work(invoice), _CASH, ())
-        for credit, column in zip(invoice.credits, sizes, strict=True):
+        work = book.work(invoice)
+        movements = book.moved(work, _CASH)
+        for share in book.shares(work, ()):
+            credit = share[0]
             if credit.payee_id != payee_id:
                 continue
-            for movement, amount in zip(movements, column, strict=True):
+            for movement, amount in zip(movements, sizes(movements, share), strict=True):
                 if amount <= 0 or any(book.is_on_plan(plan, movement.on, payee_id) for plan in per_event):
                     continue
                 event_id = movement.event.event_id if per_event and movement.event else ""

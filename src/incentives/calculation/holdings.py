@@ -9,11 +9,14 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from incentives.calculation.curve import NO_MULTIPLIERS, Curve, Factors, Subject, Tiers
+from incentives.calculation.curve import NO_MULTIPLIERS, Curve, Factors, Tiers
 from incentives.calculation.lines import Line
 from incentives.calculation.segments import Part, Pile, Segment
+from incentives.calculation.timeline import Timeline
 from incentives.facts import EventRef, Invoice
-from incentives.money import PPM, rounded, rounded_exact
+from incentives.money import EXACT, PPM, rounded, rounded_exact
+
+_HALF = EXACT // 2
 
 WindowKey = tuple[str, str | dt.date | None]
 """The kind of window and what tells it apart: an invoice, a first day, nothing (``ever``)."""
@@ -31,7 +34,8 @@ class Total:
 
     def book(self) -> int:
         """R(X after) - R(X before): the amount of a line (section 2)."""
-        now_minor = rounded_exact(self.exact)
+        exact = self.exact
+        now_minor = (exact + _HALF) // EXACT if exact >= 0 else rounded_exact(exact)  # a call less per line
         amount_minor = now_minor - self.booked_minor
         self.booked_minor = now_minor
         return amount_minor
@@ -111,7 +115,7 @@ class Holding:
     """One payee's money on one invoice: the pile, the running total, and what was lost and may come back."""
 
     invoice: Invoice
-    subject: Subject
+    timeline: Timeline
     curve: Curve | None
     """The one curve for all of its money, or ``None``: then each event's day says."""
     by_day: Sequence[tuple[dt.date, Curve | None]] = ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from incentives.calculation.book import Book, rule_day
 from incentives.calculation.cash import CashPile
-from incentives.calculation.credits import listed, own, per_credit
+from incentives.calculation.credits import own, shares
 from incentives.calculation.explanation import Step
 from incentives.calculation.lines import Finding, Line
 from incentives.calculation.position import Movement
@@ -87,14 +87,14 @@ def _lines(book: Book, plan: Plan, component: str, payee_id: str) -> Iterator[tu
         spiff = version.component(component) if version else None
         if version is None or not isinstance(spiff, Spiff) or not book.is_on_plan(plan, day, payee_id):
             continue
-        credits = listed(invoice.credits, spiff.roles)
-        if not any(credit.payee_id == payee_id for credit in credits):
+        credited_by = shares(invoice.credits, spiff.roles)
+        if not any(credit.payee_id == payee_id for credit, _, _ in credited_by):
             continue
         movements = list(_movements(book, invoice, spiff)) if _eligible(book, spiff, invoice) else []
         if not movements or not _reaches_minimum(book, plan, spiff, invoice, payee_id):
             continue
         payable_on = dt.date.min
-        for credited in own(payee_id, movements, credits, per_credit(movements, credits)):
+        for credited in own(payee_id, movements, credited_by):
             movement, amount_minor = credited.movement, credited.amount
             if amount_minor > 0:
                 payable_on = movement.on + dt.timedelta(days=spiff.hold_days)

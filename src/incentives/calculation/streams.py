@@ -84,7 +84,7 @@ class Streams:
         credited = self._credited(asked, curve.component, work, curve.rule, curve.component.roles)
         if not credited:
             return []
-        holding = Holding(invoice, self.book.subject(work), curve if in_force else None)
+        holding = Holding(invoice, work.timeline, curve if in_force else None)
         return [(each.movement.key, holding, each) for each in credited]
 
     def _by_event(self, asked: Asked, invoice: Invoice) -> Stream:
@@ -102,7 +102,7 @@ class Streams:
             suspend_after_days.append((version.effective_from, days))
         rule = position_rule(component, tuple(suspend_after_days))
         work = self.book.work(invoice)
-        holding = Holding(invoice, self.book.subject(work), None, by_day)
+        holding = Holding(invoice, work.timeline, None, by_day)
         credited = self._credited(asked, component, work, rule, roles)
         if len(listings) > 1:
             self._leave_out_unlisted(asked, credited, holding, work, rule)
@@ -125,14 +125,14 @@ class Streams:
         self, asked: Asked, component: Commission, work: Worked, rule: PositionRule, roles: tuple[str, ...]
     ) -> list[Credited]:
         """What an invoice's movements bring: over the payee's own credits, or those of their people."""
-        credits, movements, sizes = self.book.credited(work, rule, roles)
+        movements, shares = self.book.moved(work, rule), self.book.shares(work, roles)
         if component.credits == "own":
-            return own(asked.payee_id, movements, credits, sizes)
+            return own(asked.payee_id, movements, shares)
 
         def reports(member_id: str, day: dt.date) -> bool:
             return self.book.reports(asked.payee_id, member_id, day)
 
-        return team(asked.people, reports, movements, credits, sizes)
+        return team(asked.people, reports, movements, shares)
 
     def _in_force(self, asked: Asked, day: dt.date) -> tuple[bool, Curve | None]:
         """Whether a version is in force on a rule date, and its curve; before the first version, the first's."""
@@ -149,5 +149,7 @@ class Streams:
         key = (asked.plan.plan, asked.component, version.effective_from)
         if key not in self._curves:
             found = version.component(asked.component)
-            self._curves[key] = Curve(version.effective_from, found) if isinstance(found, Commission) else None
+            self._curves[key] = (
+                Curve(version.effective_from, found, self.book) if isinstance(found, Commission) else None
+            )
         return self._curves[key]
