@@ -42,6 +42,9 @@ EVENT_RANK: dict[EventType, int] = {
 }
 """The order of a day (section 3): rank, then event id, then source."""
 
+LANGUAGES = ("en", "nl")
+"""What statements and pages can be read in."""
+
 EventRef = tuple[str, str]
 """Source and event id: unique together."""
 
@@ -63,7 +66,7 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Payee:
-    """Somebody who can be paid. ``ends_on`` is their last day."""
+    """Somebody who can be paid. ``ends_on`` is their last day, ``language`` that of their statements."""
 
     payee_id: str
     name: str
@@ -72,6 +75,7 @@ class Payee:
     currency: str = ""
     starts_on: dt.date | None = None
     ends_on: dt.date | None = None
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)

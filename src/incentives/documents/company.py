@@ -26,7 +26,7 @@ from incentives.documents.fields import (
 from incentives.documents.plans import read_toml
 from incentives.errors import Problem
 from incentives.facts import Company
-from incentives.ledger.payroll import DEDUCTION, PROFILE_SETTINGS
+from incentives.ledger.payroll import ADJUSTMENT, DEDUCTION, PROFILE_SETTINGS
 from incentives.money import PPM
 from incentives.rules.plan import COMPONENT_KINDS
 
@@ -63,7 +63,7 @@ class TimeZone(Text):
 PayrollSchema: type[Document] = type(
     "PayrollSchema",
     (Document,),
-    {key: Text() for key in (*COMPONENT_KINDS, DEDUCTION, *PROFILE_SETTINGS)},
+    {key: Text() for key in (*COMPONENT_KINDS, ADJUSTMENT, DEDUCTION, *PROFILE_SETTINGS)},
 )
 """Earning code per component kind, the deduction code of recovered money, settings of payroll profiles."""
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 
 from incentives.documents import written
 from incentives.documents.written import shown
-from incentives.facts import Membership, Payee, Reporting, covers
+from incentives.facts import LANGUAGES, Membership, Payee, Reporting, covers
 from incentives.feeds import cells
 from incentives.feeds.known import Known
 from incentives.feeds.tables import Kept, Sheet, maybe, needed
@@ -24,6 +24,7 @@ PAYEES = (
     maybe("currency", written.currency),
     maybe("starts_on", written.day, None),
     maybe("ends_on", cells.end_day, None),
+    maybe("language", cells.word(LANGUAGES, "unknown-language", "a language known here"), "en"),
 )
 REPORTING = (
     needed("payee_id"),

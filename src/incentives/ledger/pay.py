@@ -8,13 +8,27 @@ forward. Pay is never negative.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from incentives.calculation.explanation import Step, Value
 from incentives.calculation.lines import Line
 from incentives.calendar import Period, month_name, periods
 from incentives.money import EXACT, PPM, rounded
+
+
+class Payable(Protocol):
+    """What pay is made from: a line that should stand, or an entry of the ledger."""
+
+    plan: str
+    component: str
+    amount_minor: int
+
+    @property
+    def kind(self) -> str:
+        """What kind of line it is; ``cap`` lines count with what is positive."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +48,7 @@ class Payout:
     recovered_minor: int
     pay_minor: int
     carried_forward_minor: int
-    lines: tuple[Line, ...] = ()
+    lines: tuple[Payable, ...] = ()
 
 
 def payouts(lines: Iterable[Line], last_month: Period, recovery_cap_ppm: int) -> list[Payout]:
@@ -51,7 +65,7 @@ def payouts(lines: Iterable[Line], last_month: Period, recovery_cap_ppm: int) ->
     for (payee_id, currency), months in by_owner.items():
         carried = 0
         for month in periods(min(months), last_month.last, "month", 1):
-            payout = _payout(
+            payout = payout_of(
                 month.first, payee_id, currency, months.get(month.first, []), carried, recovery_cap_ppm
             )
             carried = payout.carried_forward_minor
@@ -60,9 +74,10 @@ def payouts(lines: Iterable[Line], last_month: Period, recovery_cap_ppm: int) ->
     return sorted(found, key=lambda each: (each.month, each.payee_id, each.currency))
 
 
-def _payout(
-    month: dt.date, payee_id: str, currency: str, lines: list[Line], brought_forward: int, cap_ppm: int
+def payout_of(
+    month: dt.date, payee_id: str, currency: str, lines: Sequence[Payable], brought_forward: int, cap_ppm: int
 ) -> Payout:
+    """Pay for one month over what is payable and not yet paid, with the debt brought into it."""
     positive = sum(line.amount_minor for line in lines if line.kind == "cap" or line.amount_minor > 0)
     negative = sum(line.amount_minor for line in lines if line.kind != "cap" and line.amount_minor < 0)
     if positive < 0:
@@ -107,7 +122,10 @@ class PayoutWhy:
             Step(
                 "payable_lines",
                 {"count": len(payout.lines)},
-                steps=tuple(replace(line.explained(), exact=None, steps=()) for line in payout.lines),
+                steps=tuple(replace(line.explained(), exact=None, steps=())
+                    for line in payout.lines
+                    if isinstance(line, Line)
+                ),
             ),
         )
         values: dict[str, Value] = {"amount_minor": payout.pay_minor, "month": month_name(payout.month)}

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from incentives.calculation.lines import Line
 from incentives.errors import Problem, Rejected
 from incentives.facts import Company
-from incentives.ledger.pay import Payout
+from incentives.ledger.pay import Payable, Payout
 from incentives.money import largest_remainder
 
 Kinds = Callable[[str, str], str]
@@ -21,6 +20,9 @@ Kinds = Callable[[str, str], str]
 
 DEDUCTION = "deduction"
 """The key of ``[payroll]`` whose code recovered money goes out under, if there is one."""
+
+ADJUSTMENT = "adjustment"
+"""The key of ``[payroll]`` for amounts that a person gave or took."""
 
 PROFILE_SETTINGS: tuple[str, ...] = (
     "adp_company_code",
@@ -118,6 +120,6 @@ def _reduced(amounts: dict[str, int], by_minor: int) -> dict[str, int]:
     return {code: amount - reductions[code] for code, amount in amounts.items()}
 
 
-def _is_paid(line: Line) -> bool:
+def _is_paid(line: Payable) -> bool:
     """Whether a line is part of P of section 11: positive, or a cap."""
     return line.amount_minor > 0 or line.kind == "cap"

@@ -112,7 +112,7 @@ class _Planned:
     @classmethod
     def now(cls, connection: Connection, who: Who, as_of: dt.date | None, full: bool) -> _Planned:
         rules = rules_in_force(connection)
-        month = open_month(connection)
+        month = open_month(connection, rules)
         if month is None:
             raise Rejected([_nothing_yet("No invoice and no event is known yet.")])
         day = as_of or min(month.last, today(rules, who))

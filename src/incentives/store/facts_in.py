@@ -86,7 +86,7 @@ def _rows_of(file: str, facts: Facts) -> Iterator[Row]:
     match file:
         case "payees.csv":
             for p in facts.payees:
-                yield (p.payee_id, p.name, p.email, p.employee_id, p.currency, p.starts_on, p.ends_on)
+                yield (p.payee_id, p.name, p.email, p.employee_id, p.currency, p.starts_on, p.ends_on, p.language)
         case "reporting.csv":
             for r in facts.reporting:
                 yield (r.payee_id, r.manager_id, r.starts_on, r.ends_on)

@@ -13,14 +13,16 @@ from incentives.ledger.entries import Draft, Entry, Key, Posted
 from incentives.store import tables
 from incentives.store.acts import next_id
 from incentives.store.bulk import insert_rows
+from incentives.store.facts_out import Rules
 
 _NEXT_DAY = dt.timedelta(days=1)
 
 
-def open_month(connection: Connection) -> Period | None:
-    """The oldest open month: the one after the last closed, or the first in which anything happened.
+def open_month(connection: Connection, rules: Rules) -> Period | None:
+    """The oldest open month: the one after the last closed, or the first in which anything can be earned.
 
-    ``None`` where nothing has happened yet.
+    That is the month of the first fact, or of the first plan version if it is later. ``None`` where nothing has
+    happened yet.
     """
     last = connection.execute(select(func.max(tables.Close.month))).scalar()
     if last is not None:
@@ -31,7 +33,8 @@ def open_month(connection: Connection) -> Period | None:
         select(func.min(tables.Invoice.contract_signed_on)),
     )
     days = [day for each in asked if (day := connection.execute(each).scalar()) is not None]
-    return period_of(min(days), "month", 1) if days else None
+    versions = [version.effective_from for plan in rules.plans for version in plan.versions]
+    return period_of(max(min(days), min(versions, default=min(days))), "month", 1) if days else None
 
 
 def posted(

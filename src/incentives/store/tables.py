@@ -206,6 +206,7 @@ class Payee(Versioned, Base):
     currency: Mapped[str]
     starts_on: Mapped[dt.date | None]
     ends_on: Mapped[dt.date | None]
+    language: Mapped[str]
 
 
 class Reporting(Versioned, Base):

@@ -1,0 +1,364 @@
+"""Closing a month: once, in order, in one transaction, sealed (docs/rules.md section 11)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine, insert
+
+from incentives.calendar import Period, month_name, period_of
+from incentives.errors import IncentivesError, Problem, Rejected
+from incentives.facts import Company
+from incentives.ledger.entries import Draft, Entry
+from incentives.ledger.pay import Payout, payout_of
+from incentives.ledger.payroll import ADJUSTMENT, Kinds
+from incentives.papers.payroll import PayrollFile, payroll_files
+from incentives.rules.plan import Plan
+from incentives.service import seals
+from incentives.service.checklist import Step, checklist, finding_key, last_preparer, new_findings
+from incentives.service.issuing import issue
+from incentives.service.runs import Progress, Ran, rules_in_force, run_in, today
+from incentives.store import closes as kept
+from incentives.store import tables
+from incentives.store.acts import Who, latest, record, said
+from incentives.store.bulk import insert_rows
+from incentives.store.digests import facts_sha256, month_sha256, owners_sha256, rows_sha256, seal_of
+from incentives.store.engine import writing
+from incentives.store.facts_out import Known, Rules
+from incentives.store.ledger import open_month, post, unpaid
+
+GENERIC = "generic"
+
+
+class NotReady(IncentivesError):
+    """A month that cannot close yet: the checklist says why. Nothing was done."""
+
+    def __init__(self, month: Period, steps: Collection[Step]) -> None:
+        self.month, self.steps = month, tuple(steps)
+        super().__init__(f"{month_name(month.first)} cannot close yet.")
+
+
+@dataclass(slots=True)
+class ClosedMonth:
+    """What a close did: the run it posted, what it pays, its seal."""
+
+    month: Period
+    ran: Ran
+    payouts: list[Payout]
+    steps: list[Step]
+    statements: int
+    seal: str
+    totals: Mapping[str, int] = field(default_factory=dict)
+
+
+def close(
+    engine: Engine,
+    who: Who,
+    month: dt.date,
+    *,
+    waive: Mapping[str, str] | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> ClosedMonth:
+    """Close the oldest open month: post, fix what is paid, issue statements at a quarter's end, seal.
+
+    ``waive`` gives a reason for each step of the checklist that may pass as it is. Raises :class:`NotReady`
+    with the whole checklist where a step blocks, :class:`Rejected` where it is not this month's turn.
+    """
+    with writing(engine) as connection:
+        closed = _close(connection, who, month, waive or {}, workers, progress)
+    seals.witness(engine, closed.month.first, closed.seal)
+    return closed
+
+
+def look(engine: Engine, who: Who, month: dt.date, waive: Mapping[str, str] | None = None) -> ClosedMonth:
+    """What :func:`close` would do and pay, and what stands in its way; nothing is kept."""
+    with engine.connect() as connection:
+        connection = connection.execution_options(writes=True)
+        transaction = connection.begin()
+        try:
+            return _Closing(connection, who, month, waive or {}).looked()
+        finally:
+            transaction.rollback()
+
+
+def _close(
+    connection: Connection,
+    who: Who,
+    month: dt.date,
+    waive: Mapping[str, str],
+    workers: int,
+    progress: Progress | None,
+) -> ClosedMonth:
+    closing = _Closing(connection, who, month, waive, workers, progress)
+    closed = closing.looked()
+    if any(step.blocks for step in closed.steps):
+        raise NotReady(closed.month, closed.steps)
+    closing.settle(closed)
+    closed.seal = closing.sealed(closed)
+    return closed
+
+
+class _Closing:
+    """One close on its way: run, checklist, pay, statements, seal."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        who: Who,
+        month: dt.date,
+        waive: Mapping[str, str],
+        workers: int = 1,
+        progress: Progress | None = None,
+    ) -> None:
+        self.connection, self.who, self.waive = connection, who, waive
+        self.workers, self.progress = workers, progress
+        self.rules: Rules = rules_in_force(connection)
+        self.period = _turn(connection, self.rules, period_of(month, "month", 1))
+        self.earlier = kept.closes(connection)
+        self.prepared_by = last_preparer(connection, self.period)
+        self.through = latest(connection)
+        self.settled: list[int] = []
+        self.files: list[PayrollFile] = []
+
+    def looked(self) -> ClosedMonth:
+        """The run, the pay and the checklist."""
+        ran = run_in(
+            self.connection,
+            self.who,
+            as_of=self.period.last,
+            full=True,
+            workers=self.workers,
+            progress=self.progress,
+        )
+        payouts = self._payouts()
+        steps = checklist(
+            self.connection,
+            self.period,
+            today(self.rules, self.who),
+            ran.findings,
+            self._payroll_problems(payouts),
+            self.who.actor,
+            self.prepared_by,
+            self.waive,
+        )
+        totals: dict[str, int] = {}
+        for payout in payouts:
+            totals[payout.currency] = totals.get(payout.currency, 0) + payout.pay_minor
+        return ClosedMonth(self.period, ran, payouts, steps, 0, "", totals)
+
+    # Pay ---------------------------------------------------------------------------------------------
+
+    def _payouts(self) -> list[Payout]:
+        """Pay of everybody with something payable or a debt brought forward."""
+        payable: dict[tuple[str, str], list[Entry]] = {}
+        kept_back = KeptBack.now(self.connection, self.rules.company)
+        for entry in unpaid(self.connection, self.period.last):
+            if not kept_back.holds(entry):
+                payable.setdefault((entry.payee_id, entry.currency), []).append(entry)
+                self.settled.append(entry.entry_id)
+        debts: dict[tuple[str, str], int] = {}
+        for each in self.earlier[-1:]:
+            for payout in kept.payouts_of(self.connection, [each.month]):
+                debts[payout.payee_id, payout.currency] = payout.carried_forward_minor
+        cap_ppm = self.rules.company.recovery_cap_ppm
+        owners = sorted(payable.keys() | {owner for owner, debt in debts.items() if debt})
+        found = (
+            payout_of(self.period.first, *owner, payable.get(owner, []), debts.get(owner, 0), cap_ppm)
+            for owner in owners
+        )
+        return [each for each in found if each.positive_minor or each.negative_minor or each.brought_forward_minor]
+
+    def _payroll_problems(self, payouts: list[Payout]) -> tuple[Problem, ...]:
+        """What the payout file lacks; where it lacks nothing, it is made."""
+        rules = self.rules
+        of_kind = kinds(rules.plans, rules.company)
+        try:
+            people = Known(self.connection).payees()
+            self.files = payroll_files(GENERIC, self.period.first, payouts, of_kind, rules.company, people)
+        except Rejected as rejected:
+            return rejected.problems
+        return ()
+
+    def settle(self, closed: ClosedMonth) -> None:
+        """Fix what is paid: payouts, what they settle, their entries, the payout file; at the end of a quarter
+        the statements."""
+        connection, month = self.connection, self.period
+        self.act_id = record(connection, self.who, "close", month_name(month.first))
+        self._keep_waivers(closed)
+        kept.save_payouts(connection, closed.payouts, ((number, month.first) for number in self.settled))
+        drafts = [_payout_draft(each, month) for each in closed.payouts if each.pay_minor]
+        closed.ran.entries += post(connection, closed.ran.run_id, month.first, drafts)
+        kept.save_payout_files(
+            connection,
+            self.act_id,
+            (
+                kept.PayoutFile(
+                    month.first, GENERIC, each.name, each.content, each.control.text(), each.control.sha256
+                )
+                for each in self.files
+            ),
+        )
+        quarter = period_of(month.first, "quarter", self.rules.company.fiscal_year_starts)
+        if quarter.last == month.last:
+            closed.statements = issue(connection, self.rules, quarter, today(self.rules, self.who))
+
+    def _keep_waivers(self, closed: ClosedMonth) -> None:
+        for step in closed.steps:
+            if step.found and step.waived:
+                passed: Any = list(step.found)
+                if step.name == "exceptions":
+                    passed = [finding_key(each) for each in new_findings(self.connection, closed.ran.findings)]
+                who = Who(self.who.actor, self.who.at, step.waived, self.who.request)
+                subject = f"{month_name(self.period.first)} {step.name}"
+                act_id = record(self.connection, who, "waive", subject, after=passed)
+                values = {"month": self.period.first, "item": step.name, "act_id": act_id}
+                self.connection.execute(insert(tables.Waiver).values(reason=step.waived, **values))
+
+    # Seal --------------------------------------------------------------------------------------------
+
+    def sealed(self, closed: ClosedMonth) -> str:
+        """Seal the month: everything in it digested, chained to the seal of the month before."""
+        connection, month = self.connection, self.period.first
+        owners = list(owners_sha256(connection, month))
+        insert_rows(connection, tables.ClosedOwner, ((month, *owner) for owner in owners))
+        previous = self.earlier[-1] if self.earlier else None
+        content = said(
+            content_of(
+                connection,
+                month,
+                self._quarter_first(closed),
+                closed.totals,
+                after=previous.known_through if previous else 0,
+                through=self.through,
+                previous_seal=previous.seal if previous else "",
+            )
+        )
+        seal = seal_of(content)
+        connection.execute(
+            insert(tables.Close).values(
+                month=month,
+                act_id=self.act_id,
+                run_id=closed.ran.run_id,
+                prepared_by=self.prepared_by or "",
+                known_through=self.through,
+                content=content,
+                previous_seal=previous.seal if previous else "",
+                seal=seal,
+            )
+        )
+        return seal
+
+    def _quarter_first(self, closed: ClosedMonth) -> dt.date | None:
+        quarter = period_of(self.period.first, "quarter", self.rules.company.fiscal_year_starts)
+        return quarter.first if quarter.last == self.period.last else None
+
+
+def content_of(
+    connection: Connection,
+    month: dt.date,
+    quarter: dt.date | None,
+    totals: Mapping[str, int],
+    *,
+    after: int,
+    through: int,
+    previous_seal: str,
+) -> dict[str, Any]:
+    """What a seal is of: the owners' lines, what was paid, the files, the statements, and all that was known."""
+    owners = [(payee_id, number, digest) for payee_id, number, digest in owners_sha256(connection, month)]
+    generic = kept.payout_files(connection, month, GENERIC)
+    return {
+        "format": 1,
+        "month": month_name(month),
+        "entries": sum(number for _, number, _ in owners),
+        "paid_minor": dict(sorted(totals.items())),
+        "lines": rows_sha256(owners),
+        "payouts": month_sha256(connection, tables.Payout, month),
+        "settled": month_sha256(connection, tables.Settled, month),
+        "waivers": month_sha256(connection, tables.Waiver, month),
+        "payout_files": rows_sha256((each.name, each.sha256) for each in generic),
+        "statements": month_sha256(connection, tables.Statement, quarter) if quarter else "",
+        "facts": facts_sha256(connection, after, through),
+        "previous": previous_seal,
+    }
+
+
+def _turn(connection: Connection, rules: Rules, month: Period) -> Period:
+    """The month, if it is the oldest open one; months close in order, once."""
+    wanted = month_name(month.first)
+    done = kept.closed(connection, month.first)
+    if done is not None:
+        raise Rejected([_refusal(wanted, "closed", f"It is closed, under seal {done.seal}.", "")])
+    oldest = open_month(connection, rules)
+    if oldest is None:
+        cure = "Bring a dataset folder: incentives import FOLDER"
+        raise Rejected([_refusal(wanted, "nothing-yet", "No invoice and no event is known yet.", cure)])
+    if oldest != month:
+        first = month_name(oldest.first)
+        early = month.first < oldest.first
+        sentence = f"{first} is the first month of these books." if early else f"{first} is still open."
+        raise Rejected([_refusal(wanted, "not-its-turn", sentence, f"Close that first: incentives close {first}")])
+    return month
+
+
+def _refusal(month: str, code: str, sentence: str, cure: str) -> Problem:
+    return Problem(month, 0, "", code, sentence, cure)
+
+
+def kinds(plans: Iterable[Plan], company: Company) -> Kinds:
+    """The component kind of a line. An adjustment without a code of its own goes out as commission."""
+    by_name = {plan.plan: plan for plan in plans}
+
+    def kind_of(plan: str, component: str) -> str:
+        if plan:
+            return by_name[plan].kind_of(component)
+        return ADJUSTMENT if company.payroll.get(ADJUSTMENT) else "commission"
+
+    return kind_of
+
+
+def _payout_draft(payout: Payout, month: Period) -> Draft:
+    return Draft(
+        payee_id=payout.payee_id,
+        plan="",
+        component="payout",
+        kind="payout",
+        cause=f"payout:{month_name(month.first)}",
+        invoice_id="",
+        earned_on=month.last,
+        payable_on=month.last,
+        amount_minor=-payout.pay_minor,
+        currency=payout.currency,
+        plan_version=month.last,
+        stood_minor=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBack:
+    """What is earned and not paid yet: what a person holds, and take-backs whose payee waits for an answer."""
+
+    invoices: frozenset[str]
+    payees: frozenset[str]
+    asked: frozenset[kept.QuestionKey]
+
+    @classmethod
+    def now(cls, connection: Connection, company: Company) -> KeptBack:
+        """What is kept back today."""
+        held: dict[str, set[str]] = {"invoice": set(), "customer": set(), "payee": set()}
+        for hold in kept.holds_in_force(connection):
+            held[hold.kind].add(hold.subject)
+        of_customers = kept.invoices_of_customers(connection, held["customer"])
+        asked = (key for _, key in kept.open_questions(connection)) if company.hold_disputed else ()
+        return cls(of_customers | held["invoice"], frozenset(held["payee"]), frozenset(asked))
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether an entry waits."""
+        if entry.payee_id in self.payees or (entry.invoice_id and entry.invoice_id in self.invoices):
+            return True
+        if entry.amount_minor >= 0 or entry.kind == "cap":
+            return False
+        return (entry.payee_id, entry.plan, entry.component, entry.kind, entry.cause) in self.asked
