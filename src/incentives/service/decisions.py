@@ -1,14 +1,239 @@
-"""What needs a second person, and the answers that somebody waits for."""
+"""What needs a second person, and the answers that somebody waits for.
+
+An adjustment, a hold, its release and a rule are proposed by one person and decided by another; the store itself
+refuses a decision by the author. A conflict is decided by anybody: it was nobody's proposal.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, Engine, and_, insert, select
 
+from incentives.documents.written import nearest, shown
+from incentives.errors import Problem, Rejected
 from incentives.ledger.entries import Draft
+from incentives.money import LIMIT_MINOR, major
 from incentives.store import tables
+from incentives.store.acts import Who, next_id, record
+from incentives.store.closes import DECIDED, holds_in_force, open_questions, undecided
+from incentives.store.engine import reading, writing
+from incentives.store.facts_in import replace_invoice
+from incentives.store.facts_out import invoice_from
+
+CHOICES = {
+    "rule": ("approve", "reject"),
+    "adjustment": ("approve", "reject"),
+    "hold": ("approve", "reject"),
+    "release": ("approve", "reject"),
+    "conflict": ("keep", "replace"),
+}
+"""What can be decided about each kind of thing that waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Something that waits for a decision: by whom it was proposed, and what it says."""
+
+    kind: str
+    number: int
+    author: str
+    at: dt.datetime
+    says: str
+
+
+# Proposals -------------------------------------------------------------------------------------------
+
+
+def adjust(engine: Engine, who: Who, payee_id: str, amount_minor: int, currency: str, earned_on: dt.date) -> int:
+    """Propose an amount for a payee, with a reason; its number. It counts once somebody else approves it."""
+    with writing(engine) as connection:
+        problems = [*_unknown(connection, "payee", payee_id), *_without_reason(who)]
+        if not 0 < abs(amount_minor) < LIMIT_MINOR:
+            sentence = (
+                "An adjustment of nothing changes nothing." if not amount_minor else "The amount is too large."
+            )
+            problems.append(_problem("adjustment", "amount", "amount", sentence, "Write another amount."))
+        _refuse(problems)
+        says = {"payee": payee_id, "amount": major(amount_minor, currency), "currency": currency, "on": earned_on}
+        act_id = record(connection, who, "adjust", payee_id, after=says)
+        number = next_id(connection, tables.Adjustment)
+        connection.execute(
+            insert(tables.Adjustment).values(
+                id=number,
+                act_id=act_id,
+                payee_id=payee_id,
+                amount_minor=amount_minor,
+                currency=currency,
+                earned_on=earned_on,
+                reason=who.reason,
+            )
+        )
+        return number
+
+
+def hold(engine: Engine, who: Who, kind: str, subject: str) -> int:
+    """Propose to keep back what an invoice, a customer or a payee would be paid; its number."""
+    with writing(engine) as connection:
+        _refuse([*_unknown(connection, kind, subject), *_without_reason(who)])
+        act_id = record(connection, who, "hold", f"{kind} {subject}")
+        number = next_id(connection, tables.Hold)
+        values = {"id": number, "act_id": act_id, "kind": kind, "subject": subject, "reason": who.reason}
+        connection.execute(insert(tables.Hold).values(**values))
+        return number
+
+
+def release(engine: Engine, who: Who, hold_id: int) -> int:
+    """Propose to end a hold; the number of the proposal."""
+    with writing(engine) as connection:
+        problems = _without_reason(who)
+        if hold_id not in {each.hold_id for each in holds_in_force(connection)}:
+            sentence = f"No hold {hold_id} is in force."
+            problems.append(_problem("release", "hold", "unknown", sentence, "incentives waiting lists them."))
+        _refuse(problems)
+        act_id = record(connection, who, "release", f"hold {hold_id}")
+        number = next_id(connection, tables.Release)
+        values = {"id": number, "act_id": act_id, "hold_id": hold_id, "reason": who.reason}
+        connection.execute(insert(tables.Release).values(**values))
+        return number
+
+
+# Decisions -------------------------------------------------------------------------------------------
+
+
+def waiting(engine: Engine) -> list[Waits]:
+    """Everything that waits for a decision, oldest first by kind."""
+    with reading(engine) as connection:
+        return [
+            _described(connection, kind, number)
+            for kind, numbers in undecided(connection).items()
+            for number in numbers
+        ]
+
+
+def decide(engine: Engine, who: Who, kind: str, number: int, choice: str) -> None:
+    """Decide about something that waits.
+
+    Raises :class:`Rejected` where it does not wait, where the choice is none, or where its author would decide.
+    """
+    place = f"{kind} {number}"
+    with writing(engine) as connection:
+        if kind not in CHOICES or choice not in CHOICES[kind]:
+            choices = " or ".join(CHOICES.get(kind, CHOICES))
+            _refuse(
+                [_problem(place, "choice", "unknown", f"{choice} is not a choice here.", f"Choose {choices}.")]
+            )
+        if number not in undecided(connection)[kind]:
+            cure = "incentives waiting lists what waits."
+            _refuse([_problem(place, "", "not-waiting", "It does not wait for a decision.", cure)])
+        waits = _described(connection, kind, number)
+        if kind != "conflict" and waits.author == who.actor:
+            sentence = f"{who.actor} proposed it: somebody else decides."
+            _refuse([_problem(place, "", "second-person", sentence, "Ask a colleague to decide.")])
+        act_id = record(connection, who, "decide", place, before=waits.says, after=choice)
+        values = {"act_id": act_id, "kind": kind, "subject_id": number, "choice": choice}
+        connection.execute(insert(tables.Decision).values(id=next_id(connection, tables.Decision), **values))
+        if kind == "conflict" and choice == "replace":
+            _replace_invoice(connection, act_id, number)
+
+
+def _replace_invoice(connection: Connection, act_id: int, number: int) -> None:
+    """An invoice that was chosen is known from now on. Of an event, the decision says which version counts."""
+    conflict = tables.Conflict
+    asked = select(conflict.kind, conflict.content).where(conflict.id == number)
+    kind, content = connection.execute(asked).one()
+    if kind == "invoice":
+        replace_invoice(connection, act_id, invoice_from(content))
+
+
+def _described(connection: Connection, kind: str, number: int) -> Waits:
+    table = tables.table_of(DECIDED[kind])
+    row = connection.execute(select(table).where(table.c.id == number)).mappings().one()
+    author = connection.execute(
+        select(tables.Act.actor, tables.Act.at).where(tables.Act.id == row["act_id"])
+    ).one()
+    match kind:
+        case "rule":
+            says = f"{row['name']} as it was delivered"
+        case "adjustment":
+            amount = major(row["amount_minor"], row["currency"])
+            says = f"{amount} {row['currency']} for {row['payee_id']} on {row['earned_on']}: {row['reason']}"
+        case "hold":
+            says = f"keep {row['kind']} {row['subject']}: {row['reason']}"
+        case "release":
+            says = f"release hold {row['hold_id']}: {row['reason']}"
+        case _:
+            says = f"{row['kind']} {row['subject']} came again as {row['content']}"
+    return Waits(kind, number, author.actor, author.at, says)
+
+
+# Questions -------------------------------------------------------------------------------------------
+
+
+def ask(engine: Engine, who: Who, payee_id: str, cause: str, question: str) -> list[int]:
+    """Ask about every line of a cause; the questions' numbers. A take-back waits until it is answered."""
+    with writing(engine) as connection:
+        entry = tables.Entry
+        asked = select(entry.plan, entry.component, entry.kind).where(
+            entry.payee_id == payee_id, entry.cause == cause, entry.kind != "payout"
+        )
+        lines = sorted(set(map(tuple, connection.execute(asked))))
+        problems = []
+        if not lines:
+            sentence = f"{payee_id} has no line of cause {shown(cause)}."
+            problems.append(
+                _problem("question", "cause", "unknown", sentence, "Look at the statement for causes.")
+            )
+        if not question.strip():
+            problems.append(
+                _problem("question", "text", "empty", "There is no question.", "Write what is unclear.")
+            )
+        _refuse(problems)
+        act_id = record(connection, who, "ask", f"{payee_id} {cause}", after=question)
+        first = next_id(connection, tables.Question)
+        for number, (plan, component, kind) in enumerate(lines, first):
+            connection.execute(
+                insert(tables.Question).values(
+                    id=number,
+                    act_id=act_id,
+                    payee_id=payee_id,
+                    plan=plan,
+                    component=component,
+                    kind=kind,
+                    cause=cause,
+                    question=question,
+                )
+            )
+        return list(range(first, first + len(lines)))
+
+
+def answer(engine: Engine, who: Who, question_id: int, text: str) -> None:
+    """Answer a question, once."""
+    with writing(engine) as connection:
+        problems = []
+        if question_id not in {number for number, _ in open_questions(connection)}:
+            sentence = f"No question {question_id} is open."
+            problems.append(_problem("answer", "question", "unknown", sentence, "incentives waiting lists them."))
+        if not text.strip():
+            problems.append(_problem("answer", "text", "empty", "There is no answer.", "Write one."))
+        _refuse(problems)
+        act_id = record(connection, who, "answer", f"question {question_id}", after=text)
+        connection.execute(insert(tables.Answer).values(question_id=question_id, act_id=act_id, answer=text))
+
+
+def questions(engine: Engine) -> list[tuple[int, str]]:
+    """Questions that wait for an answer."""
+    with reading(engine) as connection:
+        text = dict(connection.execute(select(tables.Question.id, tables.Question.question)).tuples().all())
+        return [
+            (number, f"{key[0]} asks about {key[4]} ({key[3]}): {text[number]}")
+            for number, key in open_questions(connection)
+        ]
+
+
+# What follows in the ledger --------------------------------------------------------------------------
 
 
 def adjustment_drafts(connection: Connection, as_of: dt.date) -> Iterator[Draft]:
@@ -18,21 +243,54 @@ def adjustment_drafts(connection: Connection, as_of: dt.date) -> Iterator[Draft]
         decision.kind == "adjustment", decision.subject_id == adjustment.id, decision.choice == "approve"
     )
     done = set(connection.execute(select(entry.cause).where(entry.kind == "adjustment")).scalars())
-    asked = select(adjustment).join(decision, approved).where(adjustment.earned_on <= as_of)
-    for row in connection.execute(asked.order_by(adjustment.id)).mappings():
-        cause = f"adjustment:{row['id']}"
+    asked = select(tables.table_of(adjustment)).join(decision, approved).where(adjustment.earned_on <= as_of)
+    for row in connection.execute(asked.order_by(adjustment.id)):
+        cause = f"adjustment:{row.id}"
         if cause not in done:
             yield Draft(
-                payee_id=row["payee_id"],
+                payee_id=row.payee_id,
                 plan="",
                 component="adjustment",
                 kind="adjustment",
                 cause=cause,
                 invoice_id="",
-                earned_on=row["earned_on"],
-                payable_on=row["earned_on"],
-                amount_minor=row["amount_minor"],
-                currency=row["currency"],
-                plan_version=row["earned_on"],
+                earned_on=row.earned_on,
+                payable_on=row.earned_on,
+                amount_minor=row.amount_minor,
+                currency=row.currency,
+                plan_version=row.earned_on,
                 stood_minor=0,
             )
+
+
+# Mistakes --------------------------------------------------------------------------------------------
+
+_IDS = {
+    "payee": tables.Payee.payee_id,
+    "customer": tables.Customer.customer_id,
+    "invoice": tables.Invoice.invoice_id,
+}
+
+
+def _unknown(connection: Connection, kind: str, subject: str) -> list[Problem]:
+    column = _IDS[kind]
+    if connection.execute(select(column).where(column == subject).limit(1)).first() is not None:
+        return []
+    near = nearest(subject, connection.execute(select(column).distinct().limit(10_000)).scalars())
+    cure = f"Did you mean {shown(near)}?" if near else "Check the id."
+    return [_problem(kind, "id", "unknown", f"No {kind} {shown(subject)} is known.", cure)]
+
+
+def _without_reason(who: Who) -> list[Problem]:
+    if who.reason.strip():
+        return []
+    return [_problem("reason", "", "missing", "A reason is missing.", 'Say why: --reason "…"')]
+
+
+def _problem(place: str, path: str, code: str, sentence: str, cure: str) -> Problem:
+    return Problem(place, 0, path, code, sentence, cure)
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise Rejected(problems)

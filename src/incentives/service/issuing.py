@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 
 from incentives.calculation.bonuses import PoolOutcome
 from incentives.calculation.book import Book
@@ -13,14 +17,19 @@ from incentives.calculation.chunks import Chunk, Wanted
 from incentives.calculation.earned import Calculation
 from incentives.calculation.lines import Line
 from incentives.calculation.waiting import waiting
-from incentives.calendar import Period, periods
+from incentives.calendar import Period, month_name, period_of, periods
 from incentives.engines.chunks import over
+from incentives.errors import Problem, Rejected
 from incentives.facts import Payee
 from incentives.ledger.entries import Entry
 from incentives.ledger.statement import Background, pools_of, statement
+from incentives.papers.languages import Language
 from incentives.papers.statement.document import Document, as_document, canonical, digest
+from incentives.papers.statement.pdf import Job, Printed, render_many
 from incentives.store import tables
-from incentives.store.closes import payouts_of
+from incentives.store.acts import Who, record
+from incentives.store.closes import closed, payouts_of
+from incentives.store.engine import reading, writing
 from incentives.store.facts_out import Known, Rules
 from incentives.store.ledger import entries
 from incentives.store.source import StoreSource
@@ -102,3 +111,91 @@ def _notes(connection: Connection) -> dict[str, str]:
     """What a person wrote about an adjustment, by its cause."""
     asked = select(tables.Adjustment.id, tables.Adjustment.reason)
     return {f"adjustment:{number}": reason for number, reason in connection.execute(asked)}
+
+
+# On paper --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """An issued statement as it was first printed."""
+
+    quarter: dt.date
+    payee_id: str
+    pdf: bytes
+    document: Document
+    language: Language
+    seal: str
+
+
+def printed(
+    engine: Engine,
+    who: Who,
+    day: dt.date,
+    payee_id: str | None = None,
+    processes: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Paper]:
+    """The statements of the quarter that a day lies in, of everybody or of one payee, as PDF.
+
+    What was never printed is printed and kept; what was, comes as it is. Raises :class:`Rejected` where nothing
+    was issued: the quarter's last month is open, or the payee has nothing in the ledger.
+    """
+    with reading(engine) as connection:
+        quarter, seal = _issued_quarter(connection, day)
+        issued = _issued(connection, quarter.first, payee_id)
+        done = _papers(connection, quarter.first)
+    if not issued:
+        name = month_name(quarter.first)
+        sentence = f"Nothing was issued to {payee_id or 'anybody'} for the quarter from {name}."
+        raise Rejected([Problem("statements", 0, "payee", "unknown", sentence, "Check the id.")])
+    missing = [each for each in issued if each.payee_id not in done]
+    jobs = [Job(each.payee_id, json.loads(each.document), each.language, seal) for each in missing]
+    for number, made in enumerate(render_many(jobs, processes), 1):
+        with writing(engine) as connection:
+            _keep(connection, who, quarter.first, made)
+        if progress:
+            progress(number, len(jobs))
+    with reading(engine) as connection:
+        done = _papers(connection, quarter.first)
+    return [
+        Paper(quarter.first, e.payee_id, done[e.payee_id], json.loads(e.document), e.language, seal)
+        for e in issued
+    ]
+
+
+def _issued_quarter(connection: Connection, day: dt.date) -> tuple[Period, str]:
+    rules = Known(connection).rules()
+    starts = rules.company.fiscal_year_starts if rules else 1
+    quarter = period_of(day, "quarter", starts)
+    close = closed(connection, period_of(quarter.last, "month", 1).first)
+    if close is None:
+        name = month_name(quarter.last)
+        sentence = f"The quarter from {month_name(quarter.first)} has no statements yet: {name} is open."
+        cure = f"Close it first: incentives close {name}"
+        raise Rejected([Problem("statements", 0, "", "open", sentence, cure)])
+    return quarter, close.seal
+
+
+def _issued(connection: Connection, quarter: dt.date, payee_id: str | None) -> list[Any]:
+    statement_row = tables.table_of(tables.Statement)
+    asked = select(statement_row).where(statement_row.c.quarter == quarter)
+    if payee_id is not None:
+        asked = asked.where(statement_row.c.payee_id == payee_id)
+    return sorted(connection.execute(asked), key=lambda row: str(row.payee_id))
+
+
+def _papers(connection: Connection, quarter: dt.date) -> dict[str, bytes]:
+    file = tables.StatementFile
+    asked = select(file.payee_id, file.content).where(file.quarter == quarter)
+    return {payee_id: bytes(content) for payee_id, content in connection.execute(asked)}
+
+
+def _keep(connection: Connection, who: Who, quarter: dt.date, made: Printed) -> None:
+    """Keep a paper, unless somebody printed it meanwhile: then theirs stands."""
+    if made.key in _papers(connection, quarter):
+        return
+    act_id = record(connection, who, "print", f"statement {month_name(quarter)} {made.key}")
+    sha256 = hashlib.sha256(made.pdf).hexdigest()
+    values = {"quarter": quarter, "payee_id": made.key, "act_id": act_id, "sha256": sha256}
+    connection.execute(insert(tables.StatementFile).values(content=made.pdf, **values))

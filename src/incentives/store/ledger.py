@@ -137,5 +137,12 @@ def unpaid(connection: Connection, payable_by: dt.date) -> Iterator[Entry]:
     return _made(connection, asked)
 
 
+def settled_in(connection: Connection, month: dt.date) -> Iterator[Entry]:
+    """The entries that a closed month's payouts were made from."""
+    entry, settled = tables.Entry, tables.Settled
+    asked = select(*_COLUMNS).join(settled, settled.entry_id == entry.id).where(settled.month == month)
+    return _made(connection, asked.order_by(entry.id))
+
+
 def _made(connection: Connection, asked: Select[*tuple[Any, ...]]) -> Iterator[Entry]:
     return (Entry(*row) for row in connection.execute(asked))

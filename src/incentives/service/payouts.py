@@ -1,0 +1,138 @@
+"""What payroll pulls: the file of a closed month, the same bytes for ever (docs/formats.md)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, Engine, func, insert, select
+
+from incentives.calendar import month_name
+from incentives.errors import Problem, Rejected
+from incentives.ledger.entries import Entry
+from incentives.ledger.pay import Payout
+from incentives.papers.payroll import PROFILES, payroll_files
+from incentives.service.months import kinds
+from incentives.service.seals import check_not_behind
+from incentives.store import closes as kept
+from incentives.store import tables
+from incentives.store.acts import Who, next_id, record
+from incentives.store.engine import writing
+from incentives.store.facts_out import Known
+from incentives.store.ledger import settled_in
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A month's payout as it was handed over. ``number`` counts deliveries: from 2 on it is a copy."""
+
+    month: dt.date
+    profile: str
+    files: tuple[kept.PayoutFile, ...]
+    seal: str
+    number: int
+    first_at: dt.datetime
+    first_by: str
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it was handed over before."""
+        return self.number > 1
+
+    def control(self, file: kept.PayoutFile) -> str:
+        """The control file beside a payout file: its totals and digest, and the seal of the month."""
+        return json.dumps(json.loads(file.control) | {"seal": self.seal}, indent=2) + "\n"
+
+
+def payout(engine: Engine, who: Who, month: dt.date, profile: str) -> Delivered:
+    """Hand over the payout file of a closed month; made once, then the same bytes for ever.
+
+    Raises :class:`Rejected` where the month is open, where the store lacks a seal that is known outside, or with
+    everything that the profile is missing.
+    """
+    month = month.replace(day=1)
+    with writing(engine) as connection:
+        check_not_behind(engine, connection)
+        close = _closed(connection, month)
+        act_id = record(connection, who, "payout", f"{month_name(month)} {profile}")
+        files = kept.payout_files(connection, month, profile)
+        if not files:
+            files = _made(connection, close, profile)
+            kept.save_payout_files(connection, act_id, files)
+        delivery = tables.Delivery
+        connection.execute(
+            insert(delivery).values(id=next_id(connection, delivery), act_id=act_id, month=month, profile=profile)
+        )
+        earlier = select(tables.Act.at, tables.Act.actor, func.count().over()).join(
+            delivery, delivery.act_id == tables.Act.id
+        )
+        here = earlier.where(delivery.month == month, delivery.profile == profile).order_by(delivery.id)
+        first_at, first_by, number = connection.execute(here.limit(1)).one()
+        return Delivered(month, profile, tuple(files), close.seal, number, first_at, first_by)
+
+
+def acknowledge(engine: Engine, who: Who, month: dt.date, profile: str, note: str) -> None:
+    """Payroll has the file: said once. Raises :class:`Rejected` if nothing was handed over, or if it was said."""
+    month = month.replace(day=1)
+    subject = f"{month_name(month)} {profile}"
+    with writing(engine) as connection:
+        _closed(connection, month)
+        receipt, delivery = tables.Receipt, tables.Delivery
+        handed = select(delivery.id).where(delivery.month == month, delivery.profile == profile).limit(1)
+        if connection.execute(handed).first() is None:
+            cure = f"Hand it over first: incentives payout {month_name(month)} --profile {profile} --out FOLDER"
+            raise Rejected([Problem(subject, 0, "", "not-delivered", "No file was handed over yet.", cure)])
+        said = (
+            select(tables.Act.actor, tables.Act.at)
+            .join(receipt, receipt.act_id == tables.Act.id)
+            .where(receipt.month == month, receipt.profile == profile)
+        )
+        if (earlier := connection.execute(said).first()) is not None:
+            sentence = f"{earlier.actor} acknowledged it on {earlier.at:%Y-%m-%d %H:%M} UTC."
+            raise Rejected([Problem(subject, 0, "", "acknowledged", sentence, "There is nothing more to do.")])
+        act_id = record(connection, who, "receipt", subject, after=note)
+        connection.execute(insert(receipt).values(month=month, profile=profile, act_id=act_id, note=note))
+
+
+def _closed(connection: Connection, month: dt.date) -> kept.Closed:
+    close = kept.closed(connection, month)
+    if close is None:
+        name = month_name(month)
+        cure = f"Close it first: incentives close {name}"
+        raise Rejected([Problem(name, 0, "", "open", "The month is open: nothing in it is fixed yet.", cure)])
+    return close
+
+
+def payouts_with_lines(connection: Connection, month: dt.date) -> list[Payout]:
+    """What a closed month paid, with the entries it was made from."""
+    lines: dict[tuple[str, str], list[Entry]] = {}
+    for entry in settled_in(connection, month):
+        lines.setdefault((entry.payee_id, entry.currency), []).append(entry)
+    return [
+        replace(each, lines=tuple(lines.get((each.payee_id, each.currency), ())))
+        for each in kept.payouts_of(connection, [month])
+    ]
+
+
+def _made(connection: Connection, close: kept.Closed, profile: str) -> list[kept.PayoutFile]:
+    """The files from what was known at the close; what was missing then, as it is known now."""
+    if profile not in PROFILES:
+        cure = f"Choose {', '.join(sorted(PROFILES))}."
+        raise Rejected([Problem("payout", 0, "profile", "unknown-profile", f"There is no {profile!r}.", cure)])
+    payouts = payouts_with_lines(connection, close.month)
+    try:
+        return _files(Known(connection, close.known_through), close.month, profile, payouts)
+    except Rejected:
+        return _files(Known(connection), close.month, profile, payouts)
+
+
+def _files(known: Known, month: dt.date, profile: str, payouts: Iterable[Payout]) -> list[kept.PayoutFile]:
+    rules = known.rules()
+    assert rules is not None, "a month closed under rules"
+    of_kind = kinds(rules.plans, rules.company)
+    return [
+        kept.PayoutFile(month, profile, each.name, each.content, each.control.text(), each.control.sha256)
+        for each in payroll_files(profile, month, payouts, of_kind, rules.company, known.payees())
+    ]
