@@ -77,7 +77,7 @@ class CashBook:
                     found += self._of(
                         invoice,
                         currency,
-                        ((each.movement, each.amount) for each in credited),
+                        ((movement, amount) for movement, amount, _ in credited),
                         None if team else payee_id,
                     )
             self._known[key] = found

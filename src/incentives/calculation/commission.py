@@ -56,24 +56,24 @@ class Follower:
 
     def follow(self, stream: Iterable[tuple[object, Holding, Credited]]) -> list[Line]:
         """The lines of a stream of credited movements, which comes in the order of section 3."""
-        for _, holding, credited in stream:
-            if credited.amount < 0:
-                self._down(holding, credited.movement, -credited.amount)
-            elif holding.lost is None and not credited.uncredited:
-                self._earn(holding, credited.movement, credited.amount)
+        for _, holding, (movement, amount, uncredited) in stream:
+            if amount < 0:
+                self._down(holding, movement, -amount)
+            elif holding.lost is None and not uncredited:
+                self._earn(holding, movement, amount)
             else:
-                self._up(holding, credited)
+                self._up(holding, movement, amount, uncredited)
         for window in self.windows.values():
             window.money.clear()  # money knows its window, too: a circle would outlive its chunk
         return self.lines
 
     # Money that moves up ---------------------------------------------------------------------------
 
-    def _up(self, holding: Holding, credited: Credited) -> None:
-        movement, amount = credited.movement, credited.amount
+    def _up(self, holding: Holding, movement: Movement, amount: int, uncredited: int) -> None:
+        most = amount - uncredited
         if holding.lost is not None:
             amount -= self._restore(holding, holding.lost, movement, amount)
-        counted = min(amount, credited.amount - credited.uncredited)
+        counted = min(amount, most)
         if counted:
             self._earn(holding, movement, counted)
         if amount > counted:

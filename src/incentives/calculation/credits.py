@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from incentives.calculation.position import Movement
@@ -20,18 +19,11 @@ class ReportsTo(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Credited:
-    """What one movement brings to one payee, over all their credits on the invoice.
-
-    ``uncredited`` is the part of an upward movement that moves the pile but earns nothing: money of people
-    who did not report to the manager that day, or of a role that the version in force does not list.
-    """
-
-    movement: Movement
-    amount: int
-    uncredited: int = 0
-
+Credited = tuple[Movement, int, int]
+"""What one movement brings to one payee, over all their credits on the invoice; and how much of that is
+uncredited: the part of an upward movement that moves the pile but earns nothing (money of people who did not
+report to the manager that day, or of a role that the version in force does not list). Plain, because there are
+millions."""
 
 Share = tuple[Credit, int, int]
 """A credit, with the running shares of its role before it and up to it (ppm)."""
@@ -71,7 +63,7 @@ def own(payee_id: str, movements: Sequence[Movement], shares: Sequence[Share]) -
     if not mine:
         return []
     amounts = mine[0] if len(mine) == 1 else [sum(row) for row in zip(*mine, strict=True)]
-    return [Credited(movement, each) for movement, each in zip(movements, amounts, strict=True) if each]
+    return [(movement, each, 0) for movement, each in zip(movements, amounts, strict=True) if each]
 
 
 def team(
@@ -85,10 +77,10 @@ def team(
     What moves up for those who do not report on the day of the movement is uncredited.
     """
     theirs = [(share[0].payee_id, sizes(movements, share)) for share in shares if share[0].payee_id in people]
-    found = []
+    found: list[Credited] = []
     for at, movement in enumerate(movements):
         amount = sum(column[at] for _, column in theirs)
         away = sum(column[at] for payee_id, column in theirs if not reports(payee_id, movement.on))
         if amount:
-            found.append(Credited(movement, amount, max(0, min(away, amount))))
+            found.append((movement, amount, max(0, min(away, amount))))
     return found

@@ -94,8 +94,7 @@ def _lines(book: Book, plan: Plan, component: str, payee_id: str) -> Iterator[tu
         if not movements or not _reaches_minimum(book, plan, spiff, invoice, payee_id):
             continue
         payable_on = dt.date.min
-        for credited in own(payee_id, movements, credited_by):
-            movement, amount_minor = credited.movement, credited.amount
+        for movement, amount_minor, _ in own(payee_id, movements, credited_by):
             if amount_minor > 0:
                 payable_on = movement.on + dt.timedelta(days=spiff.hold_days)
             else:

@@ -85,7 +85,7 @@ class Streams:
         if not credited:
             return []
         holding = Holding(invoice, work.timeline, curve if in_force else None)
-        return [(each.movement.key, holding, each) for each in credited]
+        return [(each[0].key, holding, each) for each in credited]
 
     def _by_event(self, asked: Asked, invoice: Invoice) -> Stream:
         """Each event's date picks its version; the pile holds the roles of all of them."""
@@ -105,21 +105,20 @@ class Streams:
         holding = Holding(invoice, work.timeline, None, by_day)
         credited = self._credited(asked, component, work, rule, roles)
         if len(listings) > 1:
-            self._leave_out_unlisted(asked, credited, holding, work, rule)
-        return [(each.movement.key, holding, each) for each in credited]
+            credited = [self._listed_that_day(asked, each, holding, work, rule) for each in credited]
+        return [(each[0].key, holding, each) for each in credited]
 
-    def _leave_out_unlisted(
-        self, asked: Asked, credited: list[Credited], holding: Holding, work: Worked, rule: PositionRule
-    ) -> None:
+    def _listed_that_day(
+        self, asked: Asked, credited: Credited, holding: Holding, work: Worked, rule: PositionRule
+    ) -> Credited:
         """Money of roles that the version in force does not list moves the pile and earns nothing."""
-        for each in credited:
-            _, curve = holding.curve_on(each.movement.on)
-            if curve is None or not curve.component.roles or each.amount < 0:
-                continue
-            now = self._credited(asked, curve.component, work, rule, curve.component.roles)
-            listed_now = next((other for other in now if other.movement is each.movement), None)
-            worth = max(0, listed_now.amount - listed_now.uncredited) if listed_now else 0
-            each.uncredited = max(each.uncredited, each.amount - worth)
+        movement, amount, uncredited = credited
+        _, curve = holding.curve_on(movement.on)
+        if curve is None or not curve.component.roles or amount < 0:
+            return credited
+        now = self._credited(asked, curve.component, work, rule, curve.component.roles)
+        worth = next((max(0, size - away) for other, size, away in now if other is movement), 0)
+        return movement, amount, max(uncredited, amount - worth)
 
     def _credited(
         self, asked: Asked, component: Commission, work: Worked, rule: PositionRule, roles: tuple[str, ...]
