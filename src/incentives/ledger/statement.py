@@ -227,6 +227,19 @@ class TargetMet:
 
 
 @dataclass(frozen=True, slots=True)
+class Paid:
+    """Pay of one month, as :class:`incentives.ledger.pay.Payout` has it."""
+
+    month: dt.date
+    positive_minor: int
+    negative_minor: int
+    brought_forward_minor: int
+    recovered_minor: int
+    pay_minor: int
+    carried_forward_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class OpenInvoice:
     """An invoice that waits on cash: open in its currency, worth so much to the payee at today's curve."""
 
@@ -289,8 +302,7 @@ class MonthSums:
 class Section:
     """Everything in one currency.
 
-    ``later_minor`` is the part of the closing balance that is payable only after the quarter. ``payouts`` carry
-    no lines.
+    ``later_minor`` is the part of the closing balance that is payable only after the quarter.
     """
 
     currency: str
@@ -304,7 +316,7 @@ class Section:
     corrections: tuple[Correction, ...]
     pools: tuple[SharedPool, ...]
     targets: tuple[TargetMet, ...]
-    payouts: tuple[Payout, ...]
+    payouts: tuple[Paid, ...]
     waiting: tuple[OpenInvoice, ...]
 
 
@@ -365,8 +377,7 @@ def statement(
     made = _Making(payee, quarter, background)
     posted = sorted((each for each in entries if each.month <= quarter.last), key=lambda each: each.entry_id)
     assert all(each.payee_id == payee.payee_id for each in posted), "a statement is of one payee"
-    paid = [replace(each, lines=()) for each in payouts if each.payee_id == payee.payee_id]
-    paid = [each for each in paid if each.month in quarter]
+    paid = [each for each in payouts if each.payee_id == payee.payee_id and each.month in quarter]
     sections = tuple(made.section(currency, posted, paid) for currency in made.currencies(posted, paid))
     return Statement(
         background.company.name,
@@ -426,7 +437,8 @@ class _Making:
         before = [each for each in entries if each.month < self.quarter.first]
         within = [each for each in entries if each.month >= self.quarter.first]
         lines = [each for each in within if each.kind != "payout"]
-        payouts = tuple(sorted((each for each in paid if each.currency == currency), key=lambda each: each.month))
+        mine = [each for each in paid if each.currency == currency]
+        payouts = tuple(_paid(each) for each in sorted(mine, key=lambda each: each.month))
         _assert_posted(payouts, [each for each in within if each.kind == "payout"])
         rows = self._rows([each for each in lines if each.earned_on >= self.quarter.first])
         late = [each for each in lines if each.earned_on < self.quarter.first]
@@ -605,7 +617,7 @@ class _Making:
     # Sums -------------------------------------------------------------------------------------------
 
     def _months(
-        self, rows: Iterable[Row], corrections: Iterable[Correction], payouts: Iterable[Payout]
+        self, rows: Iterable[Row], corrections: Iterable[Correction], payouts: Iterable[Paid]
     ) -> tuple[MonthSums, ...]:
         starts = [month.first for month in periods(self.quarter.first, self.quarter.last, "month", 1)]
         sums = {month: Sums() for month in starts}
@@ -692,7 +704,19 @@ def _chains(late: Sequence[Entry]) -> Iterator[list[Entry]]:
     yield from chains
 
 
-def _assert_posted(payouts: Iterable[Payout], entries: Iterable[Entry]) -> None:
+def _paid(payout: Payout) -> Paid:
+    return Paid(
+        payout.month,
+        payout.positive_minor,
+        payout.negative_minor,
+        payout.brought_forward_minor,
+        payout.recovered_minor,
+        payout.pay_minor,
+        payout.carried_forward_minor,
+    )
+
+
+def _assert_posted(payouts: Iterable[Paid], entries: Iterable[Entry]) -> None:
     posted: dict[dt.date, int] = {}
     for entry in entries:
         posted[entry.month] = posted.get(entry.month, 0) - entry.amount_minor

@@ -21,6 +21,7 @@ from incentives.papers.statement.document import Document
 from incentives.papers.statement.words import (
     EN_DASH,
     Plain,
+    brief,
     day_of,
     happened,
     limits,
@@ -308,16 +309,16 @@ class _Page:
         if component == "adjustment":
             return self.say(marked("Adjustments"))
         numbers = {row["rule"] for row in rows if row["rule"]}
-        plans = {shown(rule["plan"]) for rule in self.document["rules"] if rule["number"] in numbers}
+        plans = {brief(rule["plan"]) for rule in self.document["rules"] if rule["number"] in numbers}
         return " · ".join([spoken(component), *sorted(plans)])
 
     def _line(self, row: Plain, number: Callable[[int], str]) -> Shown:
         word, caused = went(self.speaker, row["kind"]), happened(self.speaker, row["happened"])
-        notes = [shown(row["happened"]["reason"]), self._payable(row), self._postings(row, number)]
+        notes = [brief(row["happened"]["reason"], 240), self._payable(row), self._postings(row, number)]
         return {
             "day": self.speaker.day_of_year(day_of(row["earned_on"])),
-            "invoice": shown(row["invoice_id"]),
-            "customer": shown(row["customer"]),
+            "invoice": brief(row["invoice_id"], 60),
+            "customer": brief(row["customer"]),
             "went": word,
             "what": caused,
             "note": ". ".join(note.rstrip(".") for note in notes if note),
@@ -352,12 +353,12 @@ class _Page:
         """What a take-back undoes, what a give-back restores."""
         values: dict[str, Any] = {
             "day": self.speaker.short_day(day_of(undone["on"])),
-            "cause": shown(undone["cause"]),
+            "cause": brief(undone["cause"], 60),
         }
         if undone["amount_minor"] is not None:
             values["amount"] = number(abs(undone["amount_minor"]))
         if row["kind"] == "restoration" and undone["take_back"]:
-            values["take_back"] = shown(undone["take_back"])
+            values["take_back"] = brief(undone["take_back"], 60)
         if "take_back" in values and "amount" in values:
             text = marked("%(amount)s of what you earned on %(day)s (%(cause)s), taken back by %(take_back)s")
         elif "amount" in values:
@@ -368,10 +369,12 @@ class _Page:
 
     def _correction(self, correction: Plain, number: Callable[[int], str]) -> Shown:
         row = correction["row"]
-        return self._line(row, number) | {
+        line = self._line(row, number)
+        return line | {
             "day": self.speaker.short_day(day_of(row["earned_on"])),
+            "what": line["what"] if correction["is_known"] else "",
             "component": self._component(row["component"], [row]),
-            "note": shown(row["happened"]["reason"]),
+            "note": brief(row["happened"]["reason"], 240),
             "why": why_corrected(self.speaker, correction),
             "posted": self.speaker.month(day_of(correction["posted"])),
             "stood": number(correction["stood_minor"]),
@@ -404,7 +407,7 @@ class _Page:
                 steps.append({"name": name, "fact": fact, "amount": number(part["part_minor"])})
         return {
             "name": spoken(pool["component"]),
-            "team": shown(pool["team"]),
+            "team": brief(pool["team"]),
             "span": span(self.speaker, pool["first"], pool["last"]),
             "rule": str(pool["rule"] or ""),
             "steps": steps,
@@ -459,7 +462,7 @@ class _Page:
         ]
         return {
             "name": spoken(target["component"]),
-            "team": shown(target["team"]),
+            "team": brief(target["team"]),
             "span": span(self.speaker, target["first"], target["last"]),
             "rule": str(target["rule"] or ""),
             "steps": steps,
@@ -479,8 +482,8 @@ class _Page:
     def _waiting(self, waits: Plain, number: Callable[[int], str]) -> Shown:
         late = waits["days_past_due"]
         return {
-            "invoice": shown(waits["invoice_id"]),
-            "customer": shown(waits["customer"]),
+            "invoice": brief(waits["invoice_id"], 60),
+            "customer": brief(waits["customer"]),
             "due": self.speaker.short_day(day_of(waits["due_on"])),
             "late": self.speaker.count("%(number)s day late", "%(number)s days late", late) if late > 0 else "",
             "open": self.speaker.money(waits["open_minor"], waits["currency"]),

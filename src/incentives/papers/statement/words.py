@@ -36,7 +36,7 @@ _HAPPENED = {
     "draw_recovery": marked("Draw recovered, %(span)s"),
     "together": marked("From more than one team"),
     "adjustment": marked("Adjusted by hand"),
-    "": marked("No longer part of the calculation"),
+    "": marked("Not part of the calculation"),
 }
 _WENT = {
     "clawback": marked("Taken back"),
@@ -65,6 +65,12 @@ def shown(text: object) -> str:
     return "".join(" " if each in "\n\r\t" else each for each in str(text) if not _is_unwanted(each))
 
 
+def brief(text: object, length: int = 120) -> str:
+    """The same, cut where it would make a table unreadable."""
+    whole = shown(text)
+    return whole if len(whole) <= length else whole[: length - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def _is_unwanted(character: str) -> bool:
     """Controls, half a surrogate pair, code points that are no character, and marks of direction."""
     if character in "\n\r\t":
@@ -75,7 +81,7 @@ def _is_unwanted(character: str) -> bool:
 
 def spoken(name: str) -> str:
     """A component or role as it is said: ``cash-commission`` becomes Cash commission."""
-    words = shown(name).replace("-", " ").replace("_", " ").strip()
+    words = brief(name).replace("-", " ").replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
 
@@ -97,7 +103,7 @@ def happened(speaker: Speaker, what: Plain) -> str:
     """What caused a line, without the reason that somebody wrote."""
     code = what["what"]
     text = _HAPPENED.get(code, "")
-    values: dict[str, str] = {"team": shown(what["team"]), "amount": "", "span": ""}
+    values: dict[str, str] = {"team": brief(what["team"]), "amount": "", "span": ""}
     if what["amount_minor"] is not None:
         values["amount"] = speaker.money(what["amount_minor"], what["currency"])
     if what["first"] and what["last"]:
@@ -149,7 +155,7 @@ def why_corrected(speaker: Speaker, correction: Plain) -> str:
         day = speaker.short_day(day_of(correction["dated"]))
         return speaker.say(marked("It was dated %(day)s before; the amount is the same."), day=day)
     if not correction["is_known"]:
-        return speaker.say(marked("It no longer stands."))
+        return speaker.say(marked("No longer part of the calculation."))
     if not correction["stood_minor"]:
         return speaker.say(marked("Learned after that quarter was closed."))
     return speaker.say(marked("Calculated again: what it was made from has changed."))
