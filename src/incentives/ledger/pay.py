@@ -122,7 +122,8 @@ class PayoutWhy:
             Step(
                 "payable_lines",
                 {"count": len(payout.lines)},
-                steps=tuple(replace(line.explained(), exact=None, steps=())
+                steps=tuple(
+                    replace(line.explained(), exact=None, steps=())
                     for line in payout.lines
                     if isinstance(line, Line)
                 ),

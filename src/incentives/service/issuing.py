@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select
@@ -26,6 +28,7 @@ from incentives.ledger.statement import Background, pools_of, statement
 from incentives.papers.languages import Language
 from incentives.papers.statement.document import Document, as_document, canonical, digest
 from incentives.papers.statement.pdf import Job, Printed, render_many
+from incentives.papers.together import written_together
 from incentives.store import tables
 from incentives.store.acts import Who, record
 from incentives.store.closes import closed, payouts_of
@@ -199,3 +202,18 @@ def _keep(connection: Connection, who: Who, quarter: dt.date, made: Printed) -> 
     sha256 = hashlib.sha256(made.pdf).hexdigest()
     values = {"quarter": quarter, "payee_id": made.key, "act_id": act_id, "sha256": sha256}
     connection.execute(insert(tables.StatementFile).values(content=made.pdf, **values))
+
+
+def write(papers: Iterable[Paper], out: Path) -> None:
+    """The papers into a folder, together or not at all, each beside what it says as JSON."""
+    with written_together(out) as beside:
+        for paper in papers:
+            name = f"statement-{month_name(paper.quarter)}-{file_name(paper.payee_id)}"
+            (beside / f"{name}.pdf").write_bytes(paper.pdf)
+            (beside / f"{name}.json").write_bytes(canonical(paper.document) + b"\n")
+
+
+def file_name(payee_id: str) -> str:
+    """An id as part of a file's name: what could lead out of the folder, or clash, is spelled out."""
+    safe = re.sub(r"[^A-Za-z0-9._-]", lambda found: f"%{ord(found.group()):x}", payee_id)
+    return safe.lstrip(".") or "payee"

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, insert, select
 
@@ -14,6 +15,7 @@ from incentives.errors import Problem, Rejected
 from incentives.ledger.entries import Entry
 from incentives.ledger.pay import Payout
 from incentives.papers.payroll import PROFILES, payroll_files
+from incentives.papers.together import written_together
 from incentives.service.months import kinds
 from incentives.service.seals import check_not_behind
 from incentives.store import closes as kept
@@ -136,3 +138,20 @@ def _files(known: Known, month: dt.date, profile: str, payouts: Iterable[Payout]
         kept.PayoutFile(month, profile, each.name, each.content, each.control.text(), each.control.sha256)
         for each in payroll_files(profile, month, payouts, of_kind, rules.company, known.payees())
     ]
+
+
+def write(delivered: Delivered, out: Path) -> None:
+    """The files into a folder, together or not at all: each with its control file, and a copy with a note that it
+    is one."""
+    with written_together(out) as beside:
+        for file in delivered.files:
+            (beside / file.name).write_bytes(file.content)
+            (beside / f"{file.name}.control.json").write_text(delivered.control(file), encoding="utf-8")
+            if delivered.is_copy:
+                note = {
+                    "copy": True,
+                    "delivery": delivered.number,
+                    "first_delivered_at": delivered.first_at.isoformat(),
+                    "first_delivered_to": delivered.first_by,
+                }
+                (beside / f"{file.name}.copy.json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")

@@ -40,6 +40,8 @@ class Ran:
     findings: set[Finding] = field(default_factory=set)
     drafts: list[Draft] = field(default_factory=list)
     lines: dict[Key, Line] = field(default_factory=dict)
+    customers: dict[str, str] = field(default_factory=dict)
+    """The names of customers by id, to tell the reasons with."""
 
 
 def run(
@@ -71,6 +73,7 @@ def preview(engine: Engine, who: Who, *, as_of: dt.date | None = None, full: boo
             ran.lines |= found.lines
             ran.findings |= found.findings
         ran.entries = len(ran.drafts)
+        ran.customers = {each.customer_id: each.name for each in Known(connection).customers()}
         return ran
 
 

@@ -1,29 +1,36 @@
-"""The command line: one command for each thing a person does with a dataset folder."""
+"""Commands on a dataset folder: nothing is kept, the folder is left alone."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
-from importlib.resources import files
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
 from incentives.calculation.book import Book
 from incentives.calculation.comparison import compare as compare_months
 from incentives.calculation.comparison import on_signature
-from incentives.calculation.earned import Calculation, Earned
+from incentives.calculation.earned import Earned
 from incentives.calculation.examples import failed_examples
 from incentives.calculation.lines import Line
-from incentives.calculation.waiting import waiting
 from incentives.calendar import Period, month_name, period_of
+from incentives.cli.common import (
+    AS_OF,
+    DATASET,
+    GOOD_ROWS,
+    OUT,
+    Day,
+    Progress,
+    list_problems,
+    mistakes,
+    on_disk,
+    refuse,
+)
 from incentives.documents.plans import read_plan
-from incentives.documents.written import Unreadable, day, first_of_month
 from incentives.engines.inprocess import calculate as run
 from incentives.engines.inprocess import collector_paused
 from incentives.errors import Problem, Rejected
@@ -35,52 +42,11 @@ from incentives.money import major
 from incentives.papers import summary
 from incentives.papers.payroll import PROFILES, left_empty, write_payroll
 from incentives.papers.tables import write_comparison, write_tables
-from incentives.papers.words import amount, as_json, day_name, told
+from incentives.papers.words import amount, as_json, told
 from incentives.rules.plan import Plan
 
-DATASET = click.argument("dataset", type=click.Path(path_type=Path))
-OUT = click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to."
-)
 
-
-class Day(click.ParamType[dt.date]):
-    """A day written YYYY-MM-DD, or a month written YYYY-MM."""
-
-    def __init__(self, shape: str) -> None:
-        self.name = shape
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
-        """The day, or the first day of the month."""
-        if isinstance(value, dt.date):
-            return value
-        try:
-            return day(str(value)) if self.name == "YYYY-MM-DD" else first_of_month(str(value))
-        except Unreadable as unreadable:
-            self.fail(f"{unreadable.sentence} {unreadable.cure}", param, ctx)
-
-
-AS_OF = click.option(
-    "--as-of", type=Day("YYYY-MM-DD"), required=True, help="Everything that happened up to this day counts."
-)
-GOOD_ROWS = click.option(
-    "--accept-good-rows", is_flag=True, help="Leave rejected rows out instead of stopping at them."
-)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="incentives")
-def main() -> None:
-    """Commission on paid invoices: payments go in; pay, take-backs and reasons come out.
-
-    \b
-    Start with:
-      incentives demo --out demo_output
-      incentives check DATASET
-    """
-
-
-@main.command()
+@click.command()
 @DATASET
 @AS_OF
 @OUT
@@ -92,16 +58,16 @@ def calculate(dataset: Path, as_of: dt.date, out: Path, accept_good_rows: bool) 
     Example:
       incentives calculate sample_data --as-of 2026-06-30 --out result
     """
-    facts, plans = _applied(dataset, accept_good_rows)
-    earned, paid = _calculated(facts, plans, as_of)
-    _write(out, earned, paid)
+    facts, plans = applied(dataset, accept_good_rows)
+    earned, paid = calculated(facts, plans, as_of)
+    write_results(out, earned, paid)
     click.echo(
         f"In {out}: ledger.csv {len(earned.lines):,}, payouts.csv {len(paid):,}, metrics.csv "
         f"{len(earned.metrics):,}, exceptions.csv {len(earned.findings):,} rows."
     )
 
 
-@main.command()
+@click.command()
 @DATASET
 @click.argument("payee")
 @AS_OF
@@ -131,9 +97,9 @@ def explain(
       incentives explain sample_data --as-of 2026-06-30 P02 --invoice INV-26-006
       incentives explain sample_data --as-of 2026-06-30 P01 --cause payout:2026-06
     """
-    facts, plans = _applied(dataset)
+    facts, plans = applied(dataset)
     _known(payee, [each.payee_id for each in facts.payees], "payee", dataset)
-    earned, paid = _calculated(facts, plans, as_of)
+    earned, paid = calculated(facts, plans, as_of)
     lines = [
         line
         for line in summary.lines_of(earned.lines)
@@ -167,7 +133,7 @@ def explain(
         click.echo("\n".join([*told(step, story.customer), f"  {line['kind']}, cause {line['cause']}", ""]))
 
 
-@main.command()
+@click.command()
 @DATASET
 def check(dataset: Path) -> None:
     """List every mistake in a folder or plan.
@@ -190,15 +156,15 @@ def check(dataset: Path) -> None:
         problems = [*reading.problems, *_example_problems(reading.plans)]
         hints = unheard(reading.facts, reading.plans) if reading.facts else []
     if problems:
-        _list(problems)
-        click.echo(f"{_mistakes(problems)} to mend.", err=True)
+        list_problems(problems)
+        click.echo(f"{mistakes(problems)} to mend.", err=True)
         sys.exit(1)
     for hint in hints:
         click.echo(f"Note: {hint}")
     click.echo("Nothing is wrong.")
 
 
-@main.command()
+@click.command()
 @DATASET
 @click.option("--month", type=Day("YYYY-MM"), required=True, help="The month to pay.")
 @click.option("--profile", type=click.Choice(sorted(PROFILES)), default="generic", show_default=True)
@@ -212,12 +178,12 @@ def payroll(dataset: Path, month: dt.date, profile: str, out: Path) -> None:
     Example:
       incentives payroll sample_data --month 2026-06 --profile generic --out payroll
     """
-    facts, plans = _applied(dataset)
-    _, paid = _calculated(facts, plans, period_of(month, "month", 1).last)
-    _write_payroll(profile, month, paid, facts, plans, out)
+    facts, plans = applied(dataset)
+    _, paid = calculated(facts, plans, period_of(month, "month", 1).last)
+    write_payroll_files(profile, month, paid, facts, plans, out)
 
 
-@main.command()
+@click.command()
 @DATASET
 @AS_OF
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the table to a CSV file.")
@@ -228,9 +194,9 @@ def compare(dataset: Path, as_of: dt.date, out: Path | None) -> None:
     Example:
       incentives compare sample_data --as-of 2026-06-30
     """
-    facts, plans = _applied(dataset)
-    earned, paid = _calculated(facts, plans, as_of)
-    signed, _ = _calculated(facts, [on_signature(plan) for plan in plans], as_of)
+    facts, plans = applied(dataset)
+    earned, paid = calculated(facts, plans, as_of)
+    signed, _ = calculated(facts, [on_signature(plan) for plan in plans], as_of)
     commissions = {
         (plan.plan, name)
         for plan in plans
@@ -243,70 +209,14 @@ def compare(dataset: Path, as_of: dt.date, out: Path | None) -> None:
     for line in summary.comparison(rows, summary.Story(facts, earned, paid, ())):
         click.echo(line)
     if out is not None:
-        _on_disk(out, lambda: write_comparison(out, rows))
-
-
-@main.command()
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("demo_output"), show_default=True
-)
-def demo(out: Path) -> None:
-    """Tell the story of the sample company.
-
-    Calculates it, says who earned what and why, and writes all its files.
-
-    \b
-    Example:
-      incentives demo --out demo_output
-    """
-    dataset, as_of = sample_data(), dt.date(2026, 6, 30)
-    facts, plans = _applied(dataset)
-    earned, paid = _calculated(facts, plans, as_of)
-    calculation = Calculation(Book(facts, plans, as_of))
-    open_invoices = [each for payee in facts.payees for each in waiting(calculation, payee.payee_id)]
-    story = summary.Story(facts, earned, paid, open_invoices)
-    month = [each for each in paid if each.month == as_of.replace(day=1)]
-    chapters: list[tuple[str, Iterable[str]]] = [
-        (
-            f"Who earned what, since {day_name(min(each.earned_on for each in earned.lines))}",
-            summary.who_earned_what(story),
-        ),
-        ("What was taken back, what came back, and why", summary.taken_back(story)),
-        ("What waits on cash", summary.waits_on_cash(story)),
-        ("What sales and credit share", summary.shared_bonus(earned.pools, story)),
-        (f"What {as_of:%B %Y} pays", summary.payout_of(month, story)),
-    ]
-    click.secho(f"{facts.company.name}, as of {day_name(as_of)}", bold=True)
-    for title, lines in chapters:
-        click.secho(f"\n{title}", bold=True)
-        for line in lines:
-            click.echo(line)
-    click.echo()
-    _write(out, earned, paid)
-    _write_payroll("generic", as_of, paid, facts, plans, out)
-    click.echo(f"Ledger, payouts, metrics and exceptions are in {out}.")
-    click.secho("\nTry next", bold=True)
-    for line in (
-        f"incentives explain {dataset} --as-of {as_of} P01",
-        f"incentives compare {dataset} --as-of {as_of}",
-        "incentives check YOUR_FOLDER          (docs/bring-your-own-data.md says what goes in it)",
-    ):
-        click.echo(f"  .venv/bin/{line}")
-
-
-def sample_data() -> Path:
-    """The sample company: beside the sources, or inside the installed package."""
-    package = Path(str(files("incentives")))
-    beside = package.parent.parent / "sample_data"
-    found = beside if beside.is_dir() else package / "sample_data"
-    return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found
+        on_disk(out, lambda: write_comparison(out, rows))
 
 
 # What the commands share -----------------------------------------------------------------------------
 
 
 def _read(dataset: Path, accept_good_rows: bool) -> Reading:
-    with _Progress() as progress, collector_paused():
+    with Progress() as progress, collector_paused():
         return read_folder(
             dataset,
             accept_good_rows=accept_good_rows,
@@ -314,36 +224,36 @@ def _read(dataset: Path, accept_good_rows: bool) -> Reading:
         )
 
 
-def _applied(dataset: Path, accept_good_rows: bool = False) -> tuple[Facts, tuple[Plan, ...]]:
+def applied(dataset: Path, accept_good_rows: bool = False) -> tuple[Facts, tuple[Plan, ...]]:
     """The facts and plans of a folder, or an end with every mistake."""
     reading = _read(dataset, accept_good_rows)
     if reading.facts is None:
-        _refuse(reading.problems)
+        refuse(reading.problems)
     for problem in reading.problems:
         click.echo(f"Left out: {problem}", err=True)
     assert reading.facts is not None
     return reading.facts, reading.plans
 
 
-def _calculated(facts: Facts, plans: Iterable[Plan], as_of: dt.date) -> tuple[Earned, list[Payout]]:
-    with _Progress() as progress:
+def calculated(facts: Facts, plans: Iterable[Plan], as_of: dt.date) -> tuple[Earned, list[Payout]]:
+    with Progress() as progress:
         try:
             earned = run(
                 facts, tuple(plans), as_of, lambda done, of: progress("Calculating: people done", done, of)
             )
         except Rejected as rejected:
-            _refuse(rejected.problems)
+            refuse(rejected.problems)
     month: Period = period_of(as_of, "month", 1)
     return earned, payouts(earned.lines, month, facts.company.recovery_cap_ppm)
 
 
-def _write(out: Path, earned: Earned, paid: list[Payout]) -> None:
-    with _Progress() as progress, collector_paused():
+def write_results(out: Path, earned: Earned, paid: list[Payout]) -> None:
+    with Progress() as progress, collector_paused():
         progress("Writing lines", len(earned.lines))
-        _on_disk(out, lambda: write_tables(out, earned.lines, paid, earned.metrics, earned.findings))
+        on_disk(out, lambda: write_tables(out, earned.lines, paid, earned.metrics, earned.findings))
 
 
-def _write_payroll(
+def write_payroll_files(
     profile: str, month: dt.date, paid: list[Payout], facts: Facts, plans: Iterable[Plan], out: Path
 ) -> None:
     by_name = {plan.plan: plan for plan in plans}
@@ -362,35 +272,9 @@ def _write_payroll(
             )
 
     try:
-        _on_disk(out, write)
+        on_disk(out, write)
     except Rejected as rejected:
-        _refuse(rejected.problems)
-
-
-def _on_disk(out: Path, write: Callable[[], None]) -> None:
-    try:
-        write()
-    except OSError as error:
-        raise click.ClickException(
-            f"Cannot write to {out}: {error.strerror or error}. Choose another --out."
-        ) from None
-
-
-def _refuse(problems: Iterable[Problem]) -> NoReturn:
-    """End with every mistake; nothing was applied or written."""
-    found = list(problems)
-    _list(found)
-    click.echo(f"{_mistakes(found)}; nothing was applied.", err=True)
-    sys.exit(1)
-
-
-def _list(problems: Iterable[Problem]) -> None:
-    for problem in sorted(problems):
-        click.echo(str(problem), err=True)
-
-
-def _mistakes(problems: Sequence[Problem]) -> str:
-    return "1 mistake" if len(problems) == 1 else f"{len(problems):,} mistakes"
+        refuse(rejected.problems)
 
 
 def _say_counts(reading: Reading) -> None:
@@ -466,22 +350,4 @@ def _line_object(line: Line) -> dict[str, str]:
     }
 
 
-class _Progress:
-    """One line on a terminal that says how far it is; silent in a pipe."""
-
-    def __enter__(self) -> _Progress:
-        self.shown = 0.0
-        self.width = 0
-        return self
-
-    def __call__(self, what: str, done: int, of: int | None = None) -> None:
-        """Say it, at most ten times a second."""
-        if sys.stderr.isatty() and time.monotonic() - self.shown > 0.1:
-            self.shown = time.monotonic()
-            text = f"{what} {done:,}" + (f" of {of:,}" if of else "")
-            click.echo("\r" + text.ljust(self.width), nl=False, err=True)
-            self.width = len(text)
-
-    def __exit__(self, *_: object) -> None:
-        if self.width:
-            click.echo("\r" + " " * self.width + "\r", nl=False, err=True)
+COMMANDS = (calculate, explain, check, payroll, compare)
