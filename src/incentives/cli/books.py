@@ -19,6 +19,7 @@ from incentives.ledger.entries import Draft
 from incentives.papers import summary
 from incentives.papers.payroll import PROFILES
 from incentives.papers.words import amount, told
+from incentives.service import audit as auditing
 from incentives.service import deliveries, issuing, months, payouts, runs, standing
 from incentives.service.checklist import STEPS, Step
 from incentives.store.acts import Who
@@ -339,6 +340,25 @@ def statements(quarter: dt.date, payee: str | None, workers: int, out: Path, act
 
 
 @click.command()
+@click.argument("month", type=Day("YYYY-MM"))
+@OUT
+def audit(month: dt.date, out: Path) -> None:
+    """Write everything an auditor asks of a month: rules, changes, approvals, lines, pay, seal.
+
+    
+    Example:
+      incentives audit 2026-06 --out audit-2026-06
+    """
+    with books() as engine:
+        done = auditing.audit(engine, month, out)
+    for name, rows in done.files.items():
+        if name.endswith(".csv"):
+            click.echo(f"{out / name}: {rows:,} rows")
+    documents = sum(1 for name in done.files if not name.endswith(".csv"))
+    click.echo(f"and {documents} documents. " + (f"Seal {done.seal}" if done.seal else "The month is open."))
+
+
+@click.command()
 def status() -> None:
     """Say where the books stand: the open month, closed months and their seals, what waits.
 
@@ -371,5 +391,6 @@ COMMANDS: tuple[click.Command, ...] = (
     close,
     payout,
     statements,
+    audit,
     status,
 )

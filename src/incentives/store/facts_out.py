@@ -61,7 +61,7 @@ class Known:
     def rules(self) -> Rules | None:
         """The rules in force; ``None`` where none was ever approved."""
         company, plans = None, []
-        for kind, name, document in self._approved():
+        for (kind, name), document in sorted(self.documents().items()):
             if kind == "company":
                 company, problems = read_company(document, name)
             else:
@@ -72,8 +72,8 @@ class Known:
             return None
         return Rules(company, tuple(plan for plan in plans if plan is not None))
 
-    def _approved(self) -> Iterator[tuple[str, str, str]]:
-        """The last approved revision of each rule."""
+    def documents(self) -> dict[tuple[str, str], str]:
+        """The last approved revision of each rule as it was written, by kind and name."""
         revision, decision = tables.RuleRevision, tables.Decision
         asked = (
             select(revision.kind, revision.name, revision.document)
@@ -83,8 +83,7 @@ class Known:
         )
         if self.through is not None:
             asked = asked.where(decision.act_id <= self.through)
-        last = {(kind, name): document for kind, name, document in self.connection.execute(asked)}
-        return ((kind, name, document) for (kind, name), document in sorted(last.items()))
+        return {(kind, name): document for kind, name, document in self.connection.execute(asked)}
 
     # Facts -------------------------------------------------------------------------------------------
 
