@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, insert, select
 
@@ -27,7 +27,6 @@ from incentives.ledger.entries import Entry
 from incentives.ledger.statement import Background, pools_of, statement
 from incentives.papers.languages import Language
 from incentives.papers.statement.document import Document, as_document, canonical, digest
-from incentives.papers.statement.pdf import Job, Printed, render_many
 from incentives.papers.together import written_together
 from incentives.store import tables
 from incentives.store.acts import Who, record
@@ -54,6 +53,9 @@ def issue(connection: Connection, rules: Rules, quarter: Period, issued_on: dt.d
         number += 1
     return number
 
+
+if TYPE_CHECKING:
+    from incentives.papers.statement.pdf import Printed
 
 Issued = tuple[str, str, Document]
 """Payee, language, document."""
@@ -152,6 +154,8 @@ def printed(
         name = month_name(quarter.first)
         sentence = f"Nothing was issued to {payee_id or 'anybody'} for the quarter from {name}."
         raise Rejected([Problem("statements", 0, "payee", "unknown", sentence, "Check the id.")])
+    from incentives.papers.statement.pdf import Job, render_many  # a second to load: only who prints waits for it
+
     missing = [each for each in issued if each.payee_id not in done]
     jobs = [Job(each.payee_id, json.loads(each.document), each.language, seal) for each in missing]
     for number, made in enumerate(render_many(jobs, processes), 1):
