@@ -45,7 +45,7 @@ from incentives.rules.plan import Plan
 Row = dict[str, str]
 
 FACT_COLUMNS: dict[str, tuple[str, ...]] = {
-    "payees": ("payee_id", "name", "email", "employee_id", "currency", "starts_on", "ends_on"),
+    "payees": ("payee_id", "name", "email", "employee_id", "currency", "starts_on", "ends_on", "language"),
     "reporting": ("payee_id", "manager_id", "starts_on", "ends_on"),
     "memberships": ("team", "payee_id", "role", "starts_on", "ends_on"),
     "customers": ("customer_id", "name", "country"),

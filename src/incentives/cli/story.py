@@ -100,7 +100,7 @@ def _books(dataset: Path, last_day: dt.date, out: Path) -> None:
     try:
         upgrade(engine)
         brought = deliveries.import_folder(engine, _who(RUNS), dataset)
-        click.echo(f"{dataset} is imported: {brought.accepted} rows and rules.")
+        click.echo(f"{dataset.name} is imported: {brought.accepted} rows and rules.")
         closed = _close_through(engine, last_day)
         click.echo(
             f"{month_name(closed.month.first)} is closed and pays {_total(closed)}; "
@@ -131,7 +131,7 @@ def _close_through(engine: Engine, last_day: dt.date) -> months.ClosedMonth:
 def _late(engine: Engine, later: Path, closed: Period) -> None:
     """What belongs to a closed month goes into the open one, and the closed one stays as it is."""
     deliveries.import_folder(engine, _who(RUNS), later)
-    click.echo(f"{later} arrives: a chargeback of 25 June, and June is closed.")
+    click.echo(f"{later.parent.name}/{later.name} arrives: a chargeback of 25 June, and June is closed.")
     found = runs.preview(engine, _who(RUNS), as_of=closed.last + dt.timedelta(days=1))
     late = [draft for draft in found.drafts if draft.cause.startswith("chargeback-26-036")]
     for draft in late:
