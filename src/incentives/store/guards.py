@@ -52,7 +52,7 @@ def differences(connection: Connection) -> list[str]:
     said = [f"{name} is missing" for name in sorted(wanted.keys() - found.keys())]
     said += [f"{name} is not one of ours" for name in sorted(found.keys() - wanted.keys())]
     said += [f"{name} is different" for name in sorted(wanted) if name in found and found[name] != wanted[name]]
-    return [*said, *_excess_grants(connection)]
+    return [*said, *_wrong_grants(connection)]
 
 
 def manifest(brand: str) -> Path:
@@ -72,7 +72,7 @@ def present(connection: Connection) -> Guards:
 def _of_sqlite(connection: Connection) -> Iterator[tuple[str, str]]:
     rows = connection.exec_driver_sql(
         "SELECT type, tbl_name, name, sql FROM sqlite_schema "
-        "WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND tbl_name <> 'alembic_version'"
+        "WHERE sql IS NOT NULL AND substr(name, 1, 7) <> 'sqlite_' AND tbl_name <> 'alembic_version'"
     )
     for kind, table, name, sql in rows:
         yield f"{kind} {table} {name}", _spaced(sql)
@@ -152,6 +152,10 @@ def _of_postgresql(connection: Connection) -> Iterator[tuple[str, str]]:
         f"WHERE {_OURS} AND NOT t.tgisinternal",
         "function": "SELECT '', p.proname, p.prosrc FROM pg_proc p "
         "WHERE p.pronamespace = current_schema()::regnamespace",
+        "rule": f"SELECT c.relname, r.rulename, pg_get_ruledef(r.oid) FROM pg_rewrite r "
+        f"JOIN pg_class c ON c.oid = r.ev_class WHERE {_OURS}",
+        "policy": f"SELECT c.relname, 'rows', 'hidden by policies' FROM pg_class c "
+        f"WHERE {_OURS} AND c.relrowsecurity",
     }
     for kind, query in asked.items():
         for table, name, definition in connection.exec_driver_sql(query):
@@ -213,38 +217,47 @@ def _on(
 
 
 def allowed() -> Mapping[str, frozenset[str]]:
-    """What the role of the service may do with each table; nothing else."""
-    may = {table: frozenset({"SELECT", "INSERT"}) for table in (*APPEND_ONLY, *VERSIONED)}
-    return may | {"alembic_version": frozenset({"SELECT"})}
+    """What the role of the service may do with each table; nothing else.
+
+    The books may be "updated" so that they can be held; their guard refuses the update itself.
+    """
+    both = frozenset({"SELECT", "INSERT"})
+    may = dict.fromkeys(APPEND_ONLY, both) | dict.fromkeys(VERSIONED, both | {"UPDATE (known_until)"})
+    return may | {"books": both | {"UPDATE (id)"}, "alembic_version": frozenset({"SELECT"})}
 
 
 def _grants(role: str) -> Iterator[str]:
-    """The books may be "updated" so that they can be held; their guard refuses the update itself."""
     for table, verbs in allowed().items():
         yield f"REVOKE ALL ON {table} FROM {role}"
         yield f"GRANT {', '.join(sorted(verbs))} ON {table} TO {role}"
-    for table in VERSIONED:
-        yield f"GRANT UPDATE (known_until) ON {table} TO {role}"
-    yield f"GRANT UPDATE (id) ON books TO {role}"
 
 
-def _excess_grants(connection: Connection) -> list[str]:
-    """What a role that does not own the tables may do and should not. Owners are stopped by the triggers."""
+def _wrong_grants(connection: Connection) -> list[str]:
+    """What a role that does not own the tables may do and should not, or should and may not.
+
+    Owners are stopped by the triggers.
+    """
     if connection.dialect.name == "sqlite":
         return []
+    others = (
+        "FROM pg_class c {} WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' "
+        "AND NOT pg_has_role(current_user, c.relowner, 'USAGE')"
+    )
+    verbs = "('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('REFERENCES'), ('TRIGGER')"
+    of_table = others.format(f"CROSS JOIN (VALUES {verbs}) v(verb)")
+    of_column = others.format("JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped")
     rows = connection.exec_driver_sql(
-        "SELECT c.relname, v.verb FROM pg_class c, "
-        "(VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) v(verb) "
-        "WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' "
-        "AND NOT pg_has_role(current_user, c.relowner, 'USAGE') "
-        "AND has_table_privilege(current_user, c.oid, v.verb)"
+        f"SELECT c.relname, '' {others.format('')} "
+        f"UNION SELECT c.relname, v.verb {of_table} AND has_table_privilege(c.oid, v.verb) "
+        f"UNION SELECT c.relname, 'UPDATE (' || a.attname || ')' {of_column} "
+        "AND has_column_privilege(c.oid, a.attnum, 'UPDATE') AND NOT has_table_privilege(c.oid, 'UPDATE')"
     )
     may: dict[str, set[str]] = {}
     for table, verb in rows:
-        may.setdefault(table, set()).add(verb)
+        may.setdefault(table, set()).update({verb} - {""})
     expected = allowed()
     return [
-        f"grant on {table}: the role may {', '.join(sorted(verbs))}"
+        f"grant on {table}: the role may {', '.join(sorted(verbs)) or 'nothing'}"
         for table, verbs in sorted(may.items())
         if verbs != expected.get(table, frozenset())
     ]

@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, insert, inspect
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from incentives.errors import IncentivesError
 from incentives.places import data_dir
@@ -63,7 +63,7 @@ def check_ready(engine: Engine) -> None:
                     f"{_head()}). Make a backup, then: incentives upgrade"
                 )
             found = guards.differences(connection)
-    except OperationalError as error:
+    except DatabaseError as error:
         raise StoreNotReady(f"The store {shown(engine.url)} does not answer: {_first_line(error)}") from None
     if found:
         listed = "\n".join(f"  {each}" for each in found)
@@ -79,7 +79,7 @@ def exists(engine: Engine) -> bool:
     try:
         with reading(engine) as connection:
             return _revision(connection) is not None
-    except OperationalError as error:
+    except DatabaseError as error:
         raise StoreNotReady(f"The store {shown(engine.url)} does not answer: {_first_line(error)}") from None
 
 
