@@ -80,6 +80,10 @@ class Server:
         name = sql.Identifier(url.rpartition("/")[2])
         self._admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
+    def admin(self, name: str) -> psycopg.Connection:
+        """A connection to a database as the superuser, whom only triggers can stop."""
+        return self._connect(name)
+
     def close(self) -> None:
         self._admin.close()
 
