@@ -89,6 +89,8 @@ class Bench:
                 self.run("product", events)
                 self.run("bare", events)
         self.run("compare", SMALL)
+        self.run("chunked", largest)
+        self.run("one_payee", SMALL)
         self.run("stages", largest)
         for events in (SMALL, MIDDLE):
             self.run("write", events, f"facts-{events}")
@@ -97,7 +99,15 @@ class Bench:
                 self.run("plain_read", events, f"facts-{events}")
         self.run("ledger", largest, "tables")
         self.run("plain_ledger", largest, "tables")
-        return [*self.calculation(), *self.growth(), *self.stages(), *self.files(), *self.checks(), *self.failed]
+        return [
+            *self.calculation(),
+            *self.pieces(),
+            *self.growth(),
+            *self.stages(),
+            *self.files(),
+            *self.checks(),
+            *self.failed,
+        ]
 
     # The table ----------------------------------------------------------------------------------------
 
@@ -116,6 +126,22 @@ class Bench:
                 _beside(of + "peak MiB", ours["peak_mib"], theirs["peak_mib"], ",d"),
                 Row(of + "of which facts, MiB", f"{ours['facts_mib']:,}", f"{theirs['facts_mib']:,}"),
             ]
+        return rows
+
+    def pieces(self) -> list[Row]:
+        """The calculation chunk by chunk beside all at once, and one payee's."""
+        rows, largest = [], self.sizes[-1]
+        ours, whole = self.get("chunked", largest), self.get("product", largest)
+        if ours and whole:
+            of = f"chunk by chunk {_size(largest)}: "
+            beyond = [figures["peak_mib"] - figures["facts_mib"] for figures in (ours, whole)]
+            rows = [
+                _beside(of + "CPU seconds beside all at once", ours["seconds"], whole["seconds"], ".2f"),
+                _beside(of + "peak MiB beyond facts", *beyond, ",d"),
+                _check(of + "count and sum of lines", all(ours[k] == whole[k] for k in ("lines", "sum_minor"))),
+            ]
+        if one := self.get("one_payee", SMALL):
+            rows.append(Row(f"one payee of {one['lines']:.0f} lines: CPU ms", f"{one['seconds'] * 1e3:.1f}"))
         return rows
 
     def growth(self) -> list[Row]:

@@ -19,8 +19,13 @@ from typing import Any
 from benchmarks.bare import BareLine, bare_lines
 from benchmarks.stages import stage_seconds
 from benchmarks.world import make_world, write_folder
+from incentives.calculation.book import Book
+from incentives.calculation.chunks import Chunk, Task, Wanted, chunk
+from incentives.calculation.earned import Calculation
 from incentives.calculation.lines import Line
-from incentives.engines.inprocess import calculate
+from incentives.engines.chunks import over
+from incentives.engines.inprocess import calculate, collector_paused
+from incentives.engines.memory import Memory
 from incentives.feeds.folder import read_folder
 from incentives.papers.tables import write_tables
 
@@ -31,6 +36,52 @@ def product(events: int, folder: Path) -> Figures:
     """The product's calculation, from facts in memory to lines."""
     world = make_world(events)
     return _lines_case(events, lambda: calculate(world.facts, world.plans, world.as_of).lines)
+
+
+def chunked(events: int, folder: Path) -> Figures:
+    """The same chunk by chunk, each forgotten once its lines are counted; facts in memory are all there."""
+    world = make_world(events)
+    source = Memory(world.facts)
+    facts_mib = _now_mib()
+    found = [0, 0, 0]
+
+    def count(chunk: Chunk) -> None:
+        found[0] += len(chunk.lines)
+        found[1] += sum(line.amount_minor for line in chunk.lines)
+        found[2] = max(found[2], _now_mib())
+
+    begun = time.process_time()
+    for _ in over(source, world.plans, world.as_of, count):
+        pass
+    seconds = time.process_time() - begun
+    return {
+        "seconds": seconds,
+        "lines": found[0],
+        "sum_minor": found[1],
+        "facts_mib": facts_mib,
+        "peak_mib": found[2],
+    }
+
+
+def one_payee(events: int, folder: Path) -> Figures:
+    """One payee's recalculation, their facts being read: the mean of some, the least of several times each."""
+    world = make_world(events)
+    source = Memory(world.facts)
+    payees = [each.payee_id for each in world.facts.payees[:20]]
+    parts = [(payee_id, source.part(Wanted(payees=(payee_id,)))) for payee_id in payees]
+    seconds = lines = 0.0
+    gc.collect()
+    for payee_id, (facts, around) in parts:
+        spent = []
+        for _ in range(7):
+            begun = time.process_time()
+            with collector_paused():
+                calculation = Calculation(Book(facts, world.plans, world.as_of, around))
+                found = chunk(calculation, Task(Wanted(payees=(payee_id,))))
+            spent.append(time.process_time() - begun)
+        seconds += min(spent)
+        lines += len(found.lines)
+    return {"seconds": seconds / len(payees), "lines": lines / len(payees), "peak_mib": _peak_mib()}
 
 
 def bare(events: int, folder: Path) -> Figures:
@@ -98,7 +149,8 @@ def plain_ledger(events: int, folder: Path) -> Figures:
 
 
 CASES: dict[str, Callable[[int, Path], Figures]] = {
-    each.__name__: each for each in (product, bare, compare, stages, write, read, plain_read, ledger, plain_ledger)
+    each.__name__: each
+    for each in (product, chunked, one_payee, bare, compare, stages, write, read, plain_read, ledger, plain_ledger)
 }
 
 
@@ -142,6 +194,11 @@ def _count_rows(path: Path) -> int:
 def _write_plainly(path: Path, rows: list[list[str]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         file.writelines(",".join(row) + "\n" for row in rows)
+
+
+def _now_mib() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() // 2**20
 
 
 def _peak_mib() -> int:

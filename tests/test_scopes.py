@@ -214,6 +214,16 @@ def test_every_payee_and_team_is_in_one_chunk() -> None:
         assert max(len(each.payees) for each in found) <= at_once
 
 
+@law(80)
+@given(worlds(same_ids=False), st.data())
+def test_an_event_changes_nothing_that_was_earned_before_its_day(world: World, data: st.DataObject) -> None:
+    """So after one payment a caller need only compare lines from its day on."""
+    event = data.draw(st.sampled_from(world.facts.events))
+    without = world.given(events=tuple(each for each in world.facts.events if each is not event))
+    earlier = [line for line in world.lines if line.earned_on < event.occurred_on]
+    assert rows(earlier) == rows([line for line in without.lines if line.earned_on < event.occurred_on])
+
+
 # Memory -----------------------------------------------------------------------------------------------------
 
 
