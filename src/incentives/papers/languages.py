@@ -7,7 +7,6 @@ number of decimals is the currency's own (ISO 4217), which is not always what a 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 from gettext import NullTranslations
@@ -21,7 +20,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, get_currency_symbol
 from babel.support import Translations
 
-from incentives.money import EXPONENTS, PPM
+from incentives.money import EXPONENTS
 from incentives.papers.places import data_dir
 
 Language = Literal["en", "nl"]
@@ -139,9 +138,3 @@ def _words(language: Language) -> NullTranslations:
     write_mo(compiled, catalog)
     compiled.seek(0)
     return Translations(compiled)
-
-
-Say = Callable[..., str]
-
-METRIC_SHARES = frozenset({"on_time_rate", "overdue_ratio", "bad_debt_ratio", "low_risk_growth"})
-assert PPM == 1_000_000  # a share in percent has four decimals, a factor six

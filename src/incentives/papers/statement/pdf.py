@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -74,25 +74,38 @@ def statement_pdf(document: Document, language: Language, seal: str | None) -> b
 
 
 def render_many(jobs: Iterable[Job], processes: int, progress: Progress | None = None) -> Iterator[Printed]:
-    """Print many statements, in the order of the jobs, over so many processes.
+    """Print many statements, in the order of the jobs, over so many processes; a single one is printed here.
 
-    The processes do nothing but print: what is to be said, and the charts, are made here.
+    The processes do nothing but print: what is to be said, and the charts, are made here, a batch at a time.
     """
     waiting = list(jobs)
-    pages = ((job.key, paper_html(*_of(job)), _identifier(*_of(job))) for job in waiting)
+    for done, printed in enumerate(_all_printed(waiting, processes), 1):
+        yield printed
+        if progress:
+            progress(done, len(waiting))
+
+
+def _all_printed(jobs: Sequence[Job], processes: int) -> Iterator[Printed]:
+    if len(jobs) < 2:
+        yield from map(_print, map(_page, jobs))
+        return
+    at_once = processes * PRODUCED_PER_PROCESS
     spawned = multiprocessing.get_context("spawn")
     with spawned.Pool(processes, maxtasksperchild=PRODUCED_PER_PROCESS) as pool:
-        for done, printed in enumerate(pool.imap(_print, pages), 1):
-            yield printed
-            if progress:
-                progress(done, len(waiting))
+        for start in range(0, len(jobs), at_once):
+            yield from pool.imap(_print, map(_page, jobs[start : start + at_once]))
 
 
-def _of(job: Job) -> tuple[Document, Language, str | None]:
-    return job.document, job.language, job.seal
+_Page = tuple[str, str, bytes]
+"""Key, text and identifier of a paper."""
 
 
-def _print(page: tuple[str, str, bytes]) -> Printed:
+def _page(job: Job) -> _Page:
+    said = (job.document, job.language, job.seal)
+    return job.key, paper_html(*said), _identifier(*said)
+
+
+def _print(page: _Page) -> Printed:
     key, html, identifier = page
     return Printed(key, _printed(html, identifier))
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from incentives.papers.languages import METRIC_SHARES, Speaker, marked
+from incentives.papers.languages import Speaker, marked
 
 EN_DASH = "\N{EN DASH}"
 
@@ -54,6 +54,9 @@ _METRICS = {
     "average_days_to_pay": marked("Average days to pay"),
     "low_risk_growth": marked("Growth with low-risk customers"),
 }
+
+
+_SHARES = frozenset({"on_time_rate", "overdue_ratio", "bad_debt_ratio", "low_risk_growth"})
 
 
 def shown(text: object) -> str:
@@ -131,7 +134,7 @@ def metric_value(speaker: Speaker, name: str, value_ppm: int | None) -> str:
     """A metric's value: shares in percent, days and indexes as they are."""
     if value_ppm is None:
         return speaker.say(marked("undefined"))
-    return speaker.share(value_ppm) if name in METRIC_SHARES else speaker.factor(value_ppm)
+    return speaker.share(value_ppm) if name in _SHARES else speaker.factor(value_ppm)
 
 
 def limits(speaker: Speaker, gate: Plain) -> str:
