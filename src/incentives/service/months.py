@@ -25,7 +25,7 @@ from incentives.store import closes as kept
 from incentives.store import tables
 from incentives.store.acts import Who, latest, record, said
 from incentives.store.bulk import insert_rows
-from incentives.store.digests import facts_sha256, month_sha256, owners_sha256, rows_sha256, seal_of
+from incentives.store.digests import months_sha256, owners_sha256, rows_sha256, said_sha256, seal_of
 from incentives.store.engine import writing
 from incentives.store.facts_out import Known, Rules
 from incentives.store.ledger import open_month, post, unpaid
@@ -223,66 +223,93 @@ class _Closing:
     def sealed(self, closed: ClosedMonth) -> str:
         """Seal the month: everything in it digested, chained to the seal of the month before."""
         connection, month = self.connection, self.period.first
-        owners = list(owners_sha256(connection, month))
-        insert_rows(connection, tables.ClosedOwner, ((month, *owner) for owner in owners))
+        owners = owners_sha256(connection, month).get(month.isoformat(), {})
+        rows = ((month, payee_id, *digest) for payee_id, digest in owners.items())
+        insert_rows(connection, tables.ClosedOwner, rows)
         previous = self.earlier[-1] if self.earlier else None
+        close = kept.Closed(
+            month=month,
+            act_id=self.act_id,
+            run_id=closed.ran.run_id,
+            prepared_by=self.prepared_by or "",
+            known_through=self.through,
+            content={},
+            previous_seal=previous.seal if previous else "",
+            seal="",
+        )
         content = said(
             content_of(
                 connection,
-                month,
-                self._quarter_first(closed),
+                close,
+                self._quarter_first(),
                 closed.totals,
-                after=previous.known_through if previous else 0,
-                through=self.through,
-                previous_seal=previous.seal if previous else "",
+                after=previous.content["acts"] if previous else 0,
+                upto=latest(connection),
             )
         )
         seal = seal_of(content)
-        connection.execute(
-            insert(tables.Close).values(
-                month=month,
-                act_id=self.act_id,
-                run_id=closed.ran.run_id,
-                prepared_by=self.prepared_by or "",
-                known_through=self.through,
-                content=content,
-                previous_seal=previous.seal if previous else "",
-                seal=seal,
-            )
-        )
+        values = {name: getattr(close, name) for name in kept.Closed.__slots__}
+        connection.execute(insert(tables.Close).values(values | {"content": content, "seal": seal}))
         return seal
 
-    def _quarter_first(self, closed: ClosedMonth) -> dt.date | None:
+    def _quarter_first(self) -> dt.date | None:
         quarter = period_of(self.period.first, "quarter", self.rules.company.fiscal_year_starts)
         return quarter.first if quarter.last == self.period.last else None
 
 
 def content_of(
     connection: Connection,
-    month: dt.date,
+    close: kept.Closed,
     quarter: dt.date | None,
     totals: Mapping[str, int],
     *,
     after: int,
-    through: int,
-    previous_seal: str,
+    upto: int,
 ) -> dict[str, Any]:
-    """What a seal is of: the owners' lines, what was paid, the files, the statements, and all that was known."""
-    owners = [(payee_id, number, digest) for payee_id, number, digest in owners_sha256(connection, month)]
-    generic = kept.payout_files(connection, month, GENERIC)
+    """What a seal is of: the close itself, the owners' lines, what was paid, the statements, and everything that
+    was said and done since the seal before, up to the last act of this close."""
+    month = close.month
+    owners = owners_sha256(connection, month).get(month.isoformat(), {})
+    of_month = {
+        model.__tablename__: months_sha256(connection, model, month).get(month.isoformat(), [0, ""])
+        for model in (tables.Payout, tables.Settled)
+    }
+    statements = months_sha256(connection, tables.Statement, quarter) if quarter else {}
+    (said_and_done,) = said_sha256(connection, (after, upto))
+    return sealed_content(
+        close,
+        totals=totals,
+        owners=owners,
+        of_month=of_month | {"statements": next(iter(statements.values()), [0, ""])},
+        said_and_done=said_and_done,
+        upto=upto,
+    )
+
+
+def sealed_content(
+    close: kept.Closed,
+    *,
+    totals: Mapping[str, int],
+    owners: Mapping[str, tuple[int, str]],
+    of_month: Mapping[str, list[Any]],
+    said_and_done: Mapping[str, list[Any]],
+    upto: int,
+) -> dict[str, Any]:
+    """The content of a seal from digests that were read before. ``upto`` is the last act that it covers."""
     return {
         "format": 1,
-        "month": month_name(month),
-        "entries": sum(number for _, number, _ in owners),
+        "month": month_name(close.month),
+        "act": close.act_id,
+        "run": close.run_id,
+        "prepared_by": close.prepared_by,
+        "known_through": close.known_through,
+        "acts": upto,
+        "entries": sum(number for number, _ in owners.values()),
         "paid_minor": dict(sorted(totals.items())),
-        "lines": rows_sha256(owners),
-        "payouts": month_sha256(connection, tables.Payout, month),
-        "settled": month_sha256(connection, tables.Settled, month),
-        "waivers": month_sha256(connection, tables.Waiver, month),
-        "payout_files": rows_sha256((each.name, each.sha256) for each in generic),
-        "statements": month_sha256(connection, tables.Statement, quarter) if quarter else "",
-        "facts": facts_sha256(connection, after, through),
-        "previous": previous_seal,
+        "lines": rows_sha256((payee_id, *digest) for payee_id, digest in owners.items()),
+        "fixed": dict(of_month),
+        "said": dict(said_and_done),
+        "previous": close.previous_seal,
     }
 
 

@@ -153,17 +153,23 @@ class Difference:
     source: StoreSource
     team_plans: frozenset[str]
     keep_lines: bool = False
+    upto_run: int | None = None
 
     def __call__(self, chunk: Chunk) -> _Found:
-        """Of payees everything; under the plans of teams only where they were calculated as members."""
+        """What is missing of a chunk."""
+        found = _Found(list(difference(chunk.lines, self.standing(chunk))), set(chunk.findings))
+        if self.keep_lines:
+            found.lines = {(e.payee_id, e.plan, e.component, e.kind, e.cause, e.currency): e for e in chunk.lines}
+        return found
+
+    def standing(self, chunk: Chunk) -> dict[Key, list[Posted]]:
+        """Of payees everything that was posted (by runs up to ``upto_run``); under the plans of teams only where
+        they were calculated as members."""
         members = frozenset(chunk.members)
         standing = self._posted(members & frozenset(chunk.payees))
         standing |= self._posted(frozenset(chunk.payees) - members, without=True)
         standing |= self._posted(members - frozenset(chunk.payees), only=True)
-        found = _Found(list(difference(chunk.lines, standing)), set(chunk.findings))
-        if self.keep_lines:
-            found.lines = {(e.payee_id, e.plan, e.component, e.kind, e.cause, e.currency): e for e in chunk.lines}
-        return found
+        return standing
 
     def _posted(
         self, payees: Collection[str], *, only: bool = False, without: bool = False
@@ -176,6 +182,7 @@ class Difference:
             payees,
             self.team_plans if only else None,
             self.team_plans if without else (),
+            self.upto_run,
         )
 
 

@@ -42,8 +42,10 @@ def posted(
     payees: Collection[str],
     in_plans: Collection[str] | None = None,
     not_in_plans: Collection[str] = (),
+    upto_run: int | None = None,
 ) -> dict[Key, list[Posted]]:
-    """What was posted for some payees, by key, in the order of posting; payouts are none of it."""
+    """What was posted for some payees (by runs up to one), by key, in the order of posting; payouts and
+    adjustments are none of it."""
     entry, settled = tables.Entry, tables.Settled
     asked = (
         select(
@@ -68,6 +70,8 @@ def posted(
         asked = asked.where(entry.plan.in_(in_plans))
     if not_in_plans:
         asked = asked.where(entry.plan.not_in(not_in_plans))
+    if upto_run is not None:
+        asked = asked.where(entry.run_id <= upto_run)
     found: dict[Key, list[Posted]] = {}
     for *key, invoice_id, earned_on, payable_on, plan_version, amount_minor, paid in connection.execute(asked):
         terms = (invoice_id, earned_on, payable_on, plan_version)
