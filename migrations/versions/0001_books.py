@@ -155,6 +155,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_until"], ["acts.id"], name=op.f("fk_assignments_known_until")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_assignments")),
     )
+    op.create_index("ix_assignments_known_from", "assignments", ["known_from"], unique=False)
+    op.create_index(
+        "ix_assignments_known_until",
+        "assignments",
+        ["known_until"],
+        unique=False,
+        sqlite_where=sa.text("known_until IS NOT NULL"),
+        postgresql_where=sa.text("known_until IS NOT NULL"),
+    )
     op.create_index(
         "uq_assignments_now",
         "assignments",
@@ -193,6 +202,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_until"], ["acts.id"], name=op.f("fk_credit_records_known_until")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_records")),
     )
+    op.create_index("ix_credit_records_known_from", "credit_records", ["known_from"], unique=False)
+    op.create_index(
+        "ix_credit_records_known_until",
+        "credit_records",
+        ["known_until"],
+        unique=False,
+        sqlite_where=sa.text("known_until IS NOT NULL"),
+        postgresql_where=sa.text("known_until IS NOT NULL"),
+    )
     op.create_index(
         "uq_credit_records_now",
         "credit_records",
@@ -215,6 +233,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_until"], ["acts.id"], name=op.f("fk_credits_known_until")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_credits")),
     )
+    op.create_index("ix_credits_known_from", "credits", ["known_from"], unique=False)
+    op.create_index(
+        "ix_credits_known_until",
+        "credits",
+        ["known_until"],
+        unique=False,
+        sqlite_where=sa.text("known_until IS NOT NULL"),
+        postgresql_where=sa.text("known_until IS NOT NULL"),
+    )
     op.create_index("ix_credits_payee_id", "credits", ["payee_id", "invoice_id"], unique=False)
     op.create_index(
         "uq_credits_now",
@@ -235,6 +262,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_customers_known_from")),
         sa.ForeignKeyConstraint(["known_until"], ["acts.id"], name=op.f("fk_customers_known_until")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customers")),
+    )
+    op.create_index("ix_customers_known_from", "customers", ["known_from"], unique=False)
+    op.create_index(
+        "ix_customers_known_until",
+        "customers",
+        ["known_until"],
+        unique=False,
+        sqlite_where=sa.text("known_until IS NOT NULL"),
+        postgresql_where=sa.text("known_until IS NOT NULL"),
     )
     op.create_index(
         "uq_customers_now",
@@ -282,6 +318,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_fx_rates_known_from")),
         sa.ForeignKeyConstraint(["known_until"], ["acts.id"], name=op.f("fk_fx_rates_known_until")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fx_rates")),
+    )
+    op.create_index("ix_fx_rates_known_from", "fx_rates", ["known_from"], unique=False)
+    op.create_index(
+        "ix_fx_rates_known_until",
+        "fx_rates",
+        ["known_until"],
+        unique=False,
+        sqlite_where=sa.text("known_until IS NOT NULL"),
+        postgresql_where=sa.text("known_until IS NOT NULL"),
     )
     op.create_index(
         "uq_fx_rates_now",
@@ -335,6 +380,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_until"], ["acts.id"], name=op.f("fk_invoice_lines_known_until")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice_lines")),
     )
+    op.create_index("ix_invoice_lines_known_from", "invoice_lines", ["known_from"], unique=False)
+    op.create_index(
+        "ix_invoice_lines_known_until",
+        "invoice_lines",
+        ["known_until"],
+        unique=False,
+        sqlite_where=sa.text("known_until IS NOT NULL"),
+        postgresql_where=sa.text("known_until IS NOT NULL"),
+    )
     op.create_index(
         "uq_invoice_lines_now",
         "invoice_lines",
@@ -360,6 +414,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invoices")),
     )
     op.create_index("ix_invoices_customer_id", "invoices", ["customer_id", "issued_on"], unique=False)
+    op.create_index("ix_invoices_known_from", "invoices", ["known_from"], unique=False)
+    op.create_index(
+        "ix_invoices_known_until",
+        "invoices",
+        ["known_until"],
+        unique=False,
+        sqlite_where=sa.text("known_until IS NOT NULL"),
+        postgresql_where=sa.text("known_until IS NOT NULL"),
+    )
     op.create_index("ix_invoices_team", "invoices", ["team"], unique=False)
     op.create_index(
         "uq_invoices_now",
@@ -382,6 +445,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_memberships_known_from")),
         sa.ForeignKeyConstraint(["known_until"], ["acts.id"], name=op.f("fk_memberships_known_until")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_memberships")),
+    )
+    op.create_index("ix_memberships_known_from", "memberships", ["known_from"], unique=False)
+    op.create_index(
+        "ix_memberships_known_until",
+        "memberships",
+        ["known_until"],
+        unique=False,
+        sqlite_where=sa.text("known_until IS NOT NULL"),
+        postgresql_where=sa.text("known_until IS NOT NULL"),
     )
     op.create_index(
         "uq_memberships_now",
@@ -407,6 +479,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_payees_known_from")),
         sa.ForeignKeyConstraint(["known_until"], ["acts.id"], name=op.f("fk_payees_known_until")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payees")),
+    )
+    op.create_index("ix_payees_known_from", "payees", ["known_from"], unique=False)
+    op.create_index(
+        "ix_payees_known_until",
+        "payees",
+        ["known_until"],
+        unique=False,
+        sqlite_where=sa.text("known_until IS NOT NULL"),
+        postgresql_where=sa.text("known_until IS NOT NULL"),
     )
     op.create_index(
         "uq_payees_now",
@@ -463,6 +544,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_until"], ["acts.id"], name=op.f("fk_reporting_known_until")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reporting")),
     )
+    op.create_index("ix_reporting_known_from", "reporting", ["known_from"], unique=False)
+    op.create_index(
+        "ix_reporting_known_until",
+        "reporting",
+        ["known_until"],
+        unique=False,
+        sqlite_where=sa.text("known_until IS NOT NULL"),
+        postgresql_where=sa.text("known_until IS NOT NULL"),
+    )
     op.create_index(
         "uq_reporting_now",
         "reporting",
@@ -518,6 +608,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_from"], ["acts.id"], name=op.f("fk_targets_known_from")),
         sa.ForeignKeyConstraint(["known_until"], ["acts.id"], name=op.f("fk_targets_known_until")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_targets")),
+    )
+    op.create_index("ix_targets_known_from", "targets", ["known_from"], unique=False)
+    op.create_index(
+        "ix_targets_known_until",
+        "targets",
+        ["known_until"],
+        unique=False,
+        sqlite_where=sa.text("known_until IS NOT NULL"),
+        postgresql_where=sa.text("known_until IS NOT NULL"),
     )
     op.create_index(
         "uq_targets_now",

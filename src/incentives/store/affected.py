@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select, union
+from sqlalchemy import Connection, Select, and_, func, literal, or_, select, union_all
 
 from incentives.calculation.chunks import Scope
 from incentives.store import tables
@@ -29,6 +29,7 @@ class _Affected:
         self.payees: set[str] = set()
         self.teams: set[str] = set()
         self.invoices: set[str] = set()
+        self.changed = self._changed_tables()
 
     def scope(self) -> Scope | None:
         if self._everybody():
@@ -46,8 +47,7 @@ class _Affected:
     def _everybody(self) -> bool:
         """Rates and the company's settings reach everybody."""
         settings = self._approved(tables.RuleRevision.id).where(tables.RuleRevision.kind == "company")
-        asked = (select(tables.FxRate.id).where(self._changed(tables.FxRate)), settings)
-        return any(self.connection.execute(each.limit(1)).first() for each in asked)
+        return "fx_rates" in self.changed or bool(self._texts(settings))
 
     def _rules(self) -> None:
         plans = self._texts(self._approved(tables.RuleRevision.name))
@@ -55,57 +55,65 @@ class _Affected:
             self._assigned(tables.Assignment.plan.in_(plans))
 
     def _people(self) -> None:
-        self._assigned(self._changed(tables.Assignment))
-        self.payees |= self._texts(select(tables.Payee.payee_id).where(self._changed(tables.Payee)))
-        for payee_id, manager_id in self._rows(
-            select(tables.Reporting.payee_id, tables.Reporting.manager_id).where(self._changed(tables.Reporting))
+        payee, reporting, target, member = tables.Payee, tables.Reporting, tables.Target, tables.Membership
+        if "assignments" in self.changed:
+            self._assigned(self._is_news(tables.Assignment))
+        for model, asked in (
+            (payee, select(payee.payee_id, literal(""))),
+            (reporting, select(reporting.payee_id, literal(""))),
+            (reporting, select(reporting.manager_id, literal(""))),
+            (target, select(target.payee_id, target.team)),
+            (member, select(member.payee_id, member.team)),
         ):
-            self.payees |= {payee_id, manager_id}
-        target, member = tables.Target, tables.Membership
-        for payee_id, team in self._rows(
-            union(
-                select(target.payee_id, target.team).where(self._changed(target)),
-                select(member.payee_id, member.team).where(self._changed(member)),
-            )
-        ):
-            self.payees.add(payee_id)
-            self.teams.add(team)
+            if model.__tablename__ in self.changed:
+                self._owners(asked.where(self._is_news(model)))
 
     def _assigned(self, where: Any) -> None:
-        assignment = tables.Assignment
-        for payee_id, team in self._rows(select(assignment.payee_id, assignment.team).where(where)):
+        self._owners(select(tables.Assignment.payee_id, tables.Assignment.team).where(where))
+
+    def _owners(self, asked: Any) -> None:
+        for payee_id, team in self._rows(asked):
             self.payees.add(payee_id)
             self.teams.add(team)
 
     def _customers(self) -> None:
         """A customer's country or grade may be a factor on any of their invoices; so may the day of the first."""
+        invoice = tables.Invoice
         changed: set[str] = set()
         for model in (tables.Customer, tables.CreditRecord):
-            table = tables.table_of(model)
-            changed |= self._texts(select(table.c.customer_id).where(self._changed(model)))
+            if model.__tablename__ in self.changed:
+                table = tables.table_of(model)
+                changed |= self._texts(select(table.c.customer_id).where(self._is_news(model)))
+        if "invoices" in self.changed:
+            of_new = self._texts(select(invoice.customer_id).where(self._is_news(invoice)))
+            changed |= self._begins_elsewhere(of_new)
+        for some in batches(changed, 1000):
+            self.invoices |= self._texts(select(invoice.invoice_id).where(invoice.customer_id.in_(some)))
+
+    def _begins_elsewhere(self, customers: set[str]) -> set[str]:
+        """Those of these customers whose first invoice is of another day than it was."""
         invoice = tables.Invoice
-        of_new = self._texts(select(invoice.customer_id).where(self._changed(invoice)))
-        for some in batches(of_new, 1000):
+        found: set[str] = set()
+        for some in batches(customers, 1000):
             earliest = select(invoice.customer_id, func.min(invoice.issued_on)).where(
                 invoice.customer_id.in_(some), invoice.known_until.is_(None)
             )
             before = earliest.where(invoice.known_from <= self.since).group_by(invoice.customer_id)
             now = earliest.group_by(invoice.customer_id)
             stood: dict[str, Any] = dict(self._rows(before))
-            changed |= {customer_id for customer_id, day in self._rows(now) if stood.get(customer_id, day) != day}
-        for some in batches(changed, 1000):
-            self.invoices |= self._texts(select(invoice.invoice_id).where(invoice.customer_id.in_(some)))
+            found |= {customer_id for customer_id, day in self._rows(now) if stood.get(customer_id, day) != day}
+        return found
 
     def _invoices(self) -> None:
         for model in (tables.Invoice, tables.InvoiceLine, tables.Credit):
-            table = tables.table_of(model)
-            self.invoices |= self._texts(select(table.c.invoice_id).where(self._changed(model)))
+            if model.__tablename__ in self.changed:
+                table = tables.table_of(model)
+                self.invoices |= self._texts(select(table.c.invoice_id).where(self._is_news(model)))
 
     def _events(self) -> None:
         """New events, those that share their id (causes then name the source), and both sides of conflicts."""
         event, conflict, decision = tables.Event, tables.Conflict, tables.Decision
         new = select(event.event_id).where(event.known_from > self.since)
-        self.invoices |= self._texts(select(event.invoice_id).where(event.known_from > self.since))
         self.invoices |= self._texts(select(event.invoice_id).where(event.event_id.in_(new)))
         decided = select(decision.subject_id).where(decision.kind == "conflict", decision.act_id > self.since)
         asked = select(conflict.kind, conflict.subject, conflict.content).where(
@@ -141,7 +149,16 @@ class _Affected:
                     self.payees.add(manager_id)
                     ask.append(manager_id)
 
-    def _changed(self, model: type[Base]) -> Any:
+    def _changed_tables(self) -> frozenset[str]:
+        """The versioned tables in which anything is news: mostly none, and asked of all at once."""
+        models = {each.class_.__tablename__: each.class_ for each in Base.registry.mappers}
+        asked = [
+            select(literal(name)).where(select(models[name].id).where(self._is_news(models[name])).exists())
+            for name in tables.VERSIONED
+        ]
+        return frozenset(self.connection.execute(union_all(*asked)).scalars())
+
+    def _is_news(self, model: type[Base]) -> Any:
         columns = tables.table_of(model).c
         return or_(columns.known_from > self.since, columns.known_until > self.since)
 

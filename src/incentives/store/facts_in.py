@@ -77,7 +77,7 @@ def save(
     found |= _save_invoices(connection, act_id, facts.invoices)
     lists = [*((each.invoice_id, each.credits) for each in facts.invoices), *credits_of]
     found[_CREDITS.file] = _Saving(connection, act_id, _CREDITS).save(_credit_rows(lists), False)
-    found["events.csv"] = _save_events(connection, act_id, facts.events)
+    found["events.csv"] = save_events(connection, act_id, facts.events)
     return found
 
 
@@ -311,7 +311,8 @@ def event_row(event: Event) -> Row:
     )
 
 
-def _save_events(connection: Connection, act_id: int, events: Sequence[Event]) -> Count:
+def save_events(connection: Connection, act_id: int, events: Sequence[Event]) -> Count:
+    """Events: each stored once, whatever comes twice; other content under a known id waits."""
     count = Count()
     number = next_id(connection, tables.Event)
     is_empty = number == 1

@@ -9,7 +9,7 @@ import datetime as dt
 import json
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
@@ -61,16 +61,14 @@ class Known:
     def rules(self) -> Rules | None:
         """The rules in force; ``None`` where none was ever approved."""
         company, plans = None, []
-        for (kind, name), document in sorted(self.documents().items()):
+        for (kind, _), document in sorted(self.documents().items()):
             if kind == "company":
-                company, problems = read_company(document, name)
+                company = _company(document)
             else:
-                plan, problems = read_plan(document, name)
-                plans.append(plan)
-            assert not problems, "what was approved had been read"
+                plans.append(_plan(document))
         if company is None:
             return None
-        return Rules(company, tuple(plan for plan in plans if plan is not None))
+        return Rules(company, tuple(plans))
 
     def documents(self) -> dict[tuple[str, str], str]:
         """The last approved revision of each rule as it was written, by kind and name."""
@@ -219,6 +217,20 @@ class Known:
         if event_ids:
             asked = select(*list(table.columns)[2:]).where(table.c.event_id.in_(event_ids))
             yield from (Event(*row) for row in self.connection.execute(asked))
+
+
+@lru_cache(maxsize=1024)
+def _plan(document: str) -> Plan:
+    plan, _ = read_plan(document, "plan")
+    assert plan is not None, "what was approved had been read"
+    return plan
+
+
+@lru_cache(maxsize=64)
+def _company(document: str) -> Company:
+    company, _ = read_company(document, "company.toml")
+    assert company is not None, "what was approved had been read"
+    return company
 
 
 def _invoice(row: Any, lines: Iterable[InvoiceLine], credits: Iterable[Credit]) -> Invoice:

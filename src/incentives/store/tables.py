@@ -612,3 +612,9 @@ class StatementFile(Base):
 VERSIONED = tuple(table.name for table in Base.metadata.sorted_tables if "known_until" in table.columns)
 APPEND_ONLY = tuple(table.name for table in Base.metadata.sorted_tables if "known_until" not in table.columns)
 """Also ``books``: nothing of it ever changes."""
+
+for _name in VERSIONED:
+    _table = Base.metadata.tables[_name]
+    Index(f"ix_{_name}_known_from", _table.c.known_from)
+    _ended = text("known_until IS NOT NULL")
+    Index(f"ix_{_name}_known_until", _table.c.known_until, sqlite_where=_ended, postgresql_where=_ended)

@@ -1,0 +1,197 @@
+"""The books: a run beside only reading the same rows and writing the same entries; one payment; a close; verify.
+
+``python -m benchmarks.books [--events 1000000] [--workers 2] URL…`` measures each store that is named (it has to
+be empty) in this process and its workers, by the clock on the wall, since the work is on two cores. The ratio is
+the figure; seconds depend on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import gc
+import resource
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine, create_engine, func, insert, select
+
+from benchmarks.world import World, make_world, write_folder
+from incentives.calendar import periods
+from incentives.facts import Event
+from incentives.service.deliveries import decide, propose
+from incentives.service.runs import run
+from incentives.store import tables
+from incentives.store.acts import Who, record
+from incentives.store.bulk import insert_rows
+from incentives.store.engine import engine_for, read_url, reading, writing
+from incentives.store.facts_in import save, save_events
+from incentives.store.ledger import record_run
+from incentives.store.upgrade import upgrade
+
+WHO = Who("benchmark", dt.datetime(2026, 1, 15, tzinfo=dt.UTC))
+READ = (tables.Event, tables.Invoice, tables.InvoiceLine, tables.Credit)
+"""What a run reads; people, plans and rates are few."""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("urls", nargs="+")
+    asked = parser.parse_args()
+    for url in asked.urls:
+        _measure(engine_for(read_url(url)), asked.events, asked.workers)
+
+
+def _measure(engine: Engine, events: int, workers: int) -> None:
+    upgrade(engine)
+    print(f"\n{engine.dialect.name}, {events:,} events, {workers} workers")
+    begun = time.perf_counter()
+    invoice_id = _bring(engine, make_world(events))
+    gc.collect()
+    print(f"  make and bring them       {time.perf_counter() - begun:10.2f} s")
+    _measure_run(engine, workers)
+    _measure_one(engine, invoice_id)
+    engine.dispose()
+
+
+def _bring(engine: Engine, world: World) -> str:
+    """The world's facts and rules, and eleven months closed, so that a run posts the whole year into the last.
+    An invoice of it."""
+    with tempfile.TemporaryDirectory() as folder, writing(engine) as connection:
+        write_folder(make_world(10), Path(folder))
+        act_id = record(connection, WHO, "import", "world")
+        documents = [("company", "company.toml", Path(folder) / "company.toml")]
+        documents += [("plan", path.stem, path) for path in (Path(folder) / "plans").glob("*.toml")]
+        for kind, name, path in documents:
+            revision = propose(connection, act_id, kind, name, path.read_text("utf-8"))
+            decide(connection, act_id, "rule", revision, "approve")
+        save(connection, act_id, world.facts)
+        first = dt.date(2025, 1, 1)
+        run_id = record_run(connection, act_id, first, first, 0, "nobody", 0)
+        for month in periods(first, dt.date(2025, 11, 30), "month", 1):
+            values = {"month": month.first, "act_id": act_id, "run_id": run_id, "known_through": 0}
+            text = {"prepared_by": "", "content": "{}", "previous_seal": str(month.first), "seal": ""}
+            connection.execute(insert(tables.Close).values(**values, **text))
+    return world.facts.invoices[0].invoice_id
+
+
+def _measure_run(engine: Engine, workers: int) -> None:
+    with _peak_memory() as peak:
+        spent = _timed(lambda: run(engine, WHO, workers=workers))
+    with reading(engine) as connection:
+        entries = connection.execute(select(func.count()).select_from(tables.Entry)).scalar()
+    bare = _bare(engine)
+    print(f"  read, calculate, write    {spent:10.2f} s  ({entries:,} entries)")
+    print(f"  only read and write       {bare:10.2f} s")
+    print(f"  ratio                     {spent / bare:10.2f}    <= 2.5")
+    print(f"  peak memory               {peak[0]:10,d} MiB  <= 1,024")
+    again = run(engine, WHO, full=True, workers=workers)
+    assert again.entries == 0, "a run after a run posts nothing"
+
+
+def _bare(engine: Engine) -> float:
+    """Read the rows that a run reads and write the entries that it wrote into a table of the same kind."""
+    entry = tables.table_of(tables.Entry)
+    with reading(engine) as connection:
+        rows = [tuple(row) for row in connection.execute(select(entry))]
+    with tempfile.TemporaryDirectory() as folder:
+        other = _empty_like(engine, folder)
+        gc.disable()
+        begun = time.perf_counter()
+        with reading(engine) as connection:
+            for model in READ:
+                for _ in connection.execute(select(tables.table_of(model))):
+                    pass
+        with writing(other) as connection:
+            insert_rows(connection, tables.Entry, rows)
+        spent = time.perf_counter() - begun
+        gc.enable()
+        other.dispose()
+    return spent
+
+
+def _empty_like(engine: Engine, folder: str) -> Engine:
+    """Another store of the same kind, made and guarded like any."""
+    if engine.dialect.name == "sqlite":
+        other = engine_for(read_url(f"sqlite:///{folder}/bare.db"))
+    else:
+        name = f"bare_{time.time_ns()}"
+        with create_engine(engine.url, isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        other = engine_for(engine.url.set(database=name))
+    upgrade(other)
+    return other
+
+
+def _measure_one(engine: Engine, invoice_id: str) -> None:
+    """CPU from a payment's arrival until the ledger is right, in a process that has done it before."""
+    spent = []
+    for number in range(6):
+        event = Event(f"more-{number}", "payment", invoice_id, dt.date(2025, 12, 20), 10_000, source="bank")
+        begun = time.process_time()
+        _arrives(engine, event)
+        run(engine, WHO)
+        spent.append(time.process_time() - begun)
+    print(f"  one payment, CPU          {min(spent) * 1e3:10.1f} ms <= 30")
+
+
+def _arrives(engine: Engine, event: Event) -> None:
+    with writing(engine) as connection:
+        save_events(connection, record(connection, WHO, "import", event.event_id), [event])
+
+
+def _timed(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+@contextmanager
+def _peak_memory() -> Iterator[list[int]]:
+    """The most that this process and its children hold together, in MiB, looked at ten times a second."""
+    peak, done = [0], threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.1):
+            peak[0] = max(peak[0], _resident_mib())
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+        peak[0] = max(peak[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 if peak[0] == 0 else 0)
+
+
+def _resident_mib() -> int:
+    """Resident memory of this process and all below it."""
+    me = Path("/proc/self").resolve().name
+    parents: dict[str, list[str]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(fields[1], []).append(stat.parent.name)
+    ask, pages = [me], 0
+    while ask:
+        process = ask.pop()
+        try:
+            pages += int((Path("/proc") / process / "statm").read_text().split()[1])
+        except OSError:
+            continue
+        ask += parents.get(process, [])
+    return pages * resource.getpagesize() // 2**20
+
+
+if __name__ == "__main__":
+    main()
