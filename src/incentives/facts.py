@@ -62,6 +62,8 @@ class Company:
     hold_disputed: bool = True
     payroll: Mapping[str, str] = field(default_factory=dict)
     """Earning code per component kind, and ``deduction`` where recovered money goes out under its own code."""
+    contact: str = ""
+    """Where a payee asks about a statement."""
 
 
 @dataclass(frozen=True, slots=True)

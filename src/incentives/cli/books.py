@@ -126,9 +126,8 @@ def import_(dataset: Path, accept_good_rows: bool, complete: bool, actor: str) -
         click.echo(f"{done.waiting:,} rows contradict the books and wait for a decision: incentives waiting")
     if done.proposed:
         click.echo(f"Wait for somebody else's approval: {', '.join(done.proposed)}. incentives waiting")
-    click.echo(
-        f"Import {done.act_id}: {done.accepted:,} new, nothing lost." if done.accepted else "Nothing was new."
-    )
+    rows_and_rules = "row or rule was" if done.accepted == 1 else "rows and rules were"
+    click.echo(f"Import {done.act_id}: {done.accepted:,} {rows_and_rules} new.")
 
 
 @click.command()
@@ -267,7 +266,7 @@ def close(month: dt.date, waive: tuple[tuple[str, str], ...], preview: bool, wor
 def tell_steps(steps: Iterable[Step]) -> None:
     """The checklist, step by step, with what was found and how to get on."""
     for step in steps:
-        state = "ok" if not step.found else ("waived" if step.waived else "blocks")
+        state = "blocks" if step.blocks else ("waived" if step.found else "ok")
         click.echo(f"  {step.name:<14} {state}{f': {step.waived}' if state == 'waived' else ''}")
         if state != "blocks":
             continue

@@ -79,6 +79,7 @@ class CompanySchema(Document):
     low_risk_grades = Texts()
     recovery_cap = Fraction(check=not_above_one)
     hold_disputed = YesNo()
+    contact = Text()
     payroll = Table(PayrollSchema)
 
 
@@ -104,4 +105,5 @@ def _company(read: Mapping[str, Any]) -> Company:
         recovery_cap_ppm=read.get("recovery_cap", PPM),
         hold_disputed=read.get("hold_disputed", True),
         payroll=dict(read.get("payroll", {})),
+        contact=read.get("contact", ""),
     )

@@ -31,7 +31,7 @@ class Step:
     @property
     def blocks(self) -> bool:
         """Whether the month cannot close as it is."""
-        return bool(self.found) and not self.waived
+        return bool(self.found) and not (self.waived and self.may_be_waived)
 
 
 STEPS = (

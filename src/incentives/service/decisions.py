@@ -226,7 +226,8 @@ def answer(engine: Engine, who: Who, question_id: int, text: str) -> None:
 def questions(engine: Engine) -> list[tuple[int, str]]:
     """Questions that wait for an answer."""
     with reading(engine) as connection:
-        text = dict(connection.execute(select(tables.Question.id, tables.Question.question)).tuples().all())
+        asked = select(tables.Question.id, tables.Question.question)
+        text = dict(connection.execute(asked).all())
         return [
             (number, f"{key[0]} asks about {key[4]} ({key[3]}): {text[number]}")
             for number, key in open_questions(connection)

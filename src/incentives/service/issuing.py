@@ -106,6 +106,7 @@ class _Issuing:
             waiting=list(waiting(calculation, payee_id)),
             customers={each.invoice_id: names.get(each.customer_id, each.customer_id) for each in facts.invoices},
             notes=self.notes,
+            contact=self.rules.company.contact,
         )
         paid = payouts_of(self.connection, self.months, payee_id)
         made = statement(payee, self.quarter, posted, paid, background, self.issued_on)
@@ -209,11 +210,15 @@ def _keep(connection: Connection, who: Who, quarter: dt.date, made: Printed) -> 
 
 
 def write(papers: Iterable[Paper], out: Path) -> None:
-    """The papers into a folder, together or not at all, each beside what it says as JSON."""
+    """The papers into a folder, together or not at all, each beside the same as a page and as JSON."""
+    from incentives.papers.statement.page import statement_html  # charts take a second to load
+
     with written_together(out) as beside:
         for paper in papers:
             name = f"statement-{month_name(paper.quarter)}-{file_name(paper.payee_id)}"
             (beside / f"{name}.pdf").write_bytes(paper.pdf)
+            page = statement_html(paper.document, paper.language, paper.seal)
+            (beside / f"{name}.html").write_text(page, encoding="utf-8")
             (beside / f"{name}.json").write_bytes(canonical(paper.document) + b"\n")
 
 
