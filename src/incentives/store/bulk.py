@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Date
+from sqlalchemy import Connection, Date, Select
 
 from incentives.store.tables import Base, table_of
 
@@ -29,6 +29,12 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(items)
     while some := list(islice(rest, size)):
         yield some
+
+
+def rows(connection: Connection, asked: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+    """The rows of a query, some thousands at a time: one by one costs three times as much."""
+    for some in connection.execute(asked).partitions(5000):
+        yield from some
 
 
 def insert_rows(connection: Connection, model: type[Base], rows: Iterable[Row]) -> int:

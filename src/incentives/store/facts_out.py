@@ -35,6 +35,7 @@ from incentives.facts import (
 )
 from incentives.rules.plan import Plan
 from incentives.store import tables
+from incentives.store.bulk import rows
 from incentives.store.tables import Base
 
 Condition = ColumnElement[bool]
@@ -161,10 +162,8 @@ class Known:
         if ids is not None:
             asked = asked.where(table.c.invoice_id.in_(ids))
         versions = self.versions
-        for row in self.connection.execute(asked):
-            event = Event(*row)
-            if not (versions and event.ref in versions):
-                yield event
+        made = (Event(*row) for row in rows(self.connection, asked))
+        yield from (event for event in made if event.ref not in versions) if versions else made
         for each in versions.values():
             for event in each:
                 if held is None or event.invoice_id in held:
@@ -183,7 +182,7 @@ class Known:
         table = tables.table_of(model)
         content = [column for column in table.columns if column.name not in ("id", "known_from", "known_until")]
         asked = select(*content).where(self.is_known(model), *where).order_by(table.c.id)
-        return self.connection.execute(asked)
+        return rows(self.connection, asked)
 
     def _of_invoices(self, model: type[Base], ids: Ids | None) -> Iterable[Any]:
         return self._rows(model) if ids is None else self._rows(model, model.__table__.c.invoice_id.in_(ids))

@@ -12,7 +12,7 @@ from incentives.calendar import Period, period_of
 from incentives.ledger.entries import Draft, Entry, Key, Posted
 from incentives.store import tables
 from incentives.store.acts import next_id
-from incentives.store.bulk import insert_rows
+from incentives.store.bulk import insert_rows, rows
 from incentives.store.facts_out import Rules
 
 _NEXT_DAY = dt.timedelta(days=1)
@@ -73,7 +73,7 @@ def posted(
     if upto_run is not None:
         asked = asked.where(entry.run_id <= upto_run)
     found: dict[Key, list[Posted]] = {}
-    for *key, invoice_id, earned_on, payable_on, plan_version, amount_minor, paid in connection.execute(asked):
+    for *key, invoice_id, earned_on, payable_on, plan_version, amount_minor, paid in rows(connection, asked):
         terms = (invoice_id, earned_on, payable_on, plan_version)
         found.setdefault(_key(*key), []).append(Posted(terms, amount_minor, paid is not None))
     return found
@@ -86,8 +86,8 @@ def _key(payee_id: str, plan: str, component: str, kind: str, cause: str, curren
 def post(connection: Connection, run_id: int, month: dt.date, drafts: Iterable[Draft]) -> int:
     """Write entries into a month; how many."""
     first = next_id(connection, tables.Entry)
-    rows = ((number, run_id, month, *draft) for number, draft in enumerate(drafts, first))
-    return insert_rows(connection, tables.Entry, rows)
+    framed = ((number, run_id, month, *draft) for number, draft in enumerate(drafts, first))
+    return insert_rows(connection, tables.Entry, framed)
 
 
 def record_run(
@@ -149,4 +149,4 @@ def settled_in(connection: Connection, month: dt.date) -> Iterator[Entry]:
 
 
 def _made(connection: Connection, asked: Select[*tuple[Any, ...]]) -> Iterator[Entry]:
-    return (Entry(*row) for row in connection.execute(asked))
+    return (Entry(*row) for row in rows(connection, asked))
