@@ -74,6 +74,11 @@ def _chain(view: View) -> Found:
             yield Breach(5, "closes", each.where, "It does not name the seal of the month before.")
     if closes and closes[0].close.previous_seal:
         yield Breach(5, "closes", closes[0].where, "It names the seal of a month before, which is not there.")
+    lost = (
+        "SELECT subject, id FROM acts WHERE what = 'close' AND id NOT IN (SELECT act_id FROM closes) ORDER BY id"
+    )
+    for month, act_id in view.connection.exec_driver_sql(lost):
+        yield Breach(5, "closes", f"month {month}", f"Missing: act {act_id} closed it.")
     for each in closes:
         if seal_of(each.written) != each.close.seal:
             yield Breach(5, "closes", each.where, "Its seal is not the seal of what it says.")
@@ -295,7 +300,7 @@ def _pay(view: View) -> Found:
 
 
 class _Sum:
-    """Entries of one sign as one amount, for what pay is made from; cap lines count with what is positive."""
+    """Lines of one sign as one amount, for what pay is made from; cap lines count with what is positive."""
 
     plan = component = ""
 
@@ -304,12 +309,16 @@ class _Sum:
 
 
 def _settled_sums(connection: Connection) -> dict[str, dict[Owner, list[_Sum]]]:
-    """By month and owner, what its payouts were made from."""
-    earned = "e.kind = 'cap' OR e.amount_minor > 0"
+    """By month and owner, what its payouts were made from: lines, each with what its entries come to."""
+    line = "s.month, e.payee_id, e.currency, e.plan, e.component, e.kind, e.cause"
+    lines = (
+        f"SELECT {line}, sum(e.amount_minor) AS amount FROM settled AS s JOIN entries AS e ON e.id = s.entry_id "
+        f"GROUP BY {line}"
+    )
+    earned = "kind = 'cap' OR amount > 0"
     asked = (
-        f"SELECT s.month, e.payee_id, e.currency, sum(CASE WHEN {earned} THEN e.amount_minor ELSE 0 END), "
-        f"sum(CASE WHEN {earned} THEN 0 ELSE e.amount_minor END) FROM settled AS s "
-        "JOIN entries AS e ON e.id = s.entry_id GROUP BY s.month, e.payee_id, e.currency"
+        f"SELECT month, payee_id, currency, sum(CASE WHEN {earned} THEN amount ELSE 0 END), "
+        f"sum(CASE WHEN {earned} THEN 0 ELSE amount END) FROM ({lines}) AS lines GROUP BY month, payee_id, currency"
     )
     found: dict[str, dict[Owner, list[_Sum]]] = {}
     for month, payee_id, currency, positive, negative in connection.exec_driver_sql(asked):

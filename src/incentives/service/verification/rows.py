@@ -95,7 +95,7 @@ def _acts(view: View) -> Found:
             yield Breach(8, table, row, f"Its act says {what!r}, which writes no such row.")
     for what, table in soundness.LEAVES.items():
         for number in soundness.acts_without_trace(connection, what):
-            yield Breach(8, table, f"act {number}", f"The act says {what!r}, but left no row here.")
+            yield Breach(8, "acts", f"row {number}", f"It says {what!r}, but left no row in {table}.")
 
 
 def _once(view: View) -> Found:

@@ -1,0 +1,120 @@
+"""Sound books verify, on both databases; every check looks at something, and says so where it does not."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from closed_books import SAMPLE, close_through, fill
+from incentives.service.deliveries import import_folder
+from incentives.service.runs import run
+from incentives.service.verification import CHECKS, Checked, breaches, verify
+from incentives.service.verification.report import Breach, Check
+from incentives.store import guards
+from incentives.store.closes import closes
+from stores import ANA, made, opened
+
+
+def all_is_well(engine: Engine) -> list[Checked]:
+    """Every check, of which none found anything."""
+    done = list(verify(engine))
+    assert [str(breach) for checked in done for breach in checked.breaches] == []
+    assert len(done) == len(CHECKS)
+    return done
+
+
+def test_sound_books_verify_at_every_stage_and_every_check_looks_at_something(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INCENTIVES_SEALS", str(tmp_path / "seals"))
+    with opened(made(database_url)) as engine:
+        all_is_well(engine)  # nothing happened yet
+        import_folder(engine, ANA, SAMPLE)
+        all_is_well(engine)
+        run(engine, ANA)
+        all_is_well(engine)
+    with opened(database_url) as engine:
+        close_through(engine, dt.date(2025, 1, 1))
+        all_is_well(engine)
+
+
+def test_books_in_which_everything_happened_verify_and_every_check_looks_at_something(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INCENTIVES_SEALS", str(tmp_path / "seals"))
+    with opened(made(database_url)) as engine:
+        fill(engine, tmp_path / "late")
+        run(engine, ANA)
+        nothing = [str(checked) for checked in all_is_well(engine) if not checked.looked_at]
+        assert nothing == []
+        told: list[int] = []
+        assert breaches(engine, workers=2, progress=told.append) == []
+        assert told and told[-1] > 0
+
+
+def test_every_invariant_but_that_of_the_pages_is_checked() -> None:
+    assert {number for check in CHECKS for number in check.invariants} == {1, 2, 3, 4, 5, 6, 7, 8, 10}
+
+
+def test_a_check_that_looked_at_nothing_says_so(tmp_path: Path) -> None:
+    with opened(made(f"sqlite:///{tmp_path / 'books.db'}")) as engine:
+        said = [str(checked) for checked in verify(engine)]
+    assert "everything calculated anew: looked at nothing" in said
+    assert "closed months in a chain: looked at nothing" in said
+
+
+def test_what_cannot_even_be_read_is_a_breach(tmp_path: Path) -> None:
+    with opened(made(f"sqlite:///{tmp_path / 'books.db'}")) as engine:
+        import_folder(engine, ANA, SAMPLE)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("DROP TRIGGER guard_events_update")
+            connection.exec_driver_sql("UPDATE events SET occurred_on = 'yesterday' WHERE id = 7")
+            connection.commit()
+        found = breaches(engine)
+    assert str(found[0]) == "[10] guards: trigger events guard_events_update is missing."
+    assert not [each for each in found if not each.table]
+
+
+def test_a_run_that_was_posted_by_other_rules_does_not_verify(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A calculation that comes out otherwise than it did is found, line by line."""
+    with opened(made(f"sqlite:///{tmp_path / 'books.db'}")) as engine:
+        import_folder(engine, ANA, SAMPLE)
+        close_through(engine, dt.date(2025, 2, 1))
+        with engine.connect() as connection:
+            for name, statement in list(guards._sqlite_triggers()):
+                if name == "guard_entries_update":
+                    connection.exec_driver_sql(f"DROP TRIGGER {name}")
+                    connection.exec_driver_sql("UPDATE entries SET amount_minor = amount_minor + 1 WHERE id = 1")
+                    connection.exec_driver_sql(statement)
+            connection.commit()
+        found = breaches(engine)
+    assert {each.invariant for each in found} >= {3, 5}
+    assert any(each.table == "entries" and "pay-25-001" in each.where for each in found if each.invariant == 3)
+    assert any(each.where == "month 2025-01, payee P01" for each in found if each.table == "entries")
+
+
+def test_a_check_that_stumbles_names_its_table() -> None:
+    def stumble(_: object) -> object:
+        raise ValueError("an odd row")
+
+    checked = Check("odd", (3,), "entries", stumble).done(None)  # type: ignore[arg-type]
+    assert checked.breaches == (Breach(3, "entries", "", "It cannot be read: ValueError: an odd row"),)
+    assert str(checked) == "odd: 1 breach"
+
+
+def test_the_same_books_have_the_same_seals_on_both_databases(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    found = []
+    for url in (f"sqlite:///{tmp_path / 'books.db'}", request.getfixturevalue("databases").owner_url):
+        with opened(made(url)) as engine:
+            import_folder(engine, ANA, SAMPLE)
+            close_through(engine, dt.date(2025, 3, 1))
+            with engine.connect() as connection:
+                found.append([each.seal for each in closes(connection)])
+    assert found[0] == found[1] and len(found[0]) == 3
