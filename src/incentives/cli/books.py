@@ -20,7 +20,7 @@ from incentives.papers import summary
 from incentives.papers.payroll import PROFILES
 from incentives.papers.words import amount, told
 from incentives.service import audit as auditing
-from incentives.service import deliveries, issuing, months, payouts, runs, standing
+from incentives.service import deliveries, issuing, months, payouts, runs, standing, verification
 from incentives.service.checklist import STEPS, Step
 from incentives.store.acts import Who
 from incentives.store.engine import chosen_url, engine_for, shown
@@ -38,7 +38,7 @@ def who(actor: str, reason: str = "") -> Who:
 
 
 @contextmanager
-def books(*, make: bool = False) -> Iterator[Engine]:
+def books(*, make: bool = False, checked: bool = True) -> Iterator[Engine]:
     """The store, checked before anything is done with it; every mistake is told, none as a stack trace."""
     try:
         engine = engine_for(chosen_url())
@@ -46,7 +46,8 @@ def books(*, make: bool = False) -> Iterator[Engine]:
             if make and not exists(engine):
                 upgrade(engine)
                 click.echo(f"Made the books in {shown(engine.url)}.", err=True)
-            check_ready(engine)
+            if checked:
+                check_ready(engine)
             yield engine
         finally:
             engine.dispose()
@@ -358,6 +359,39 @@ def audit(month: dt.date, out: Path) -> None:
 
 
 @click.command()
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
+def verify(workers: int) -> None:
+    """Prove that the books are as they were written: every invariant, over everything.
+
+    Ends with exit code 1 and the first row that is not as it should be. docs/trust.md says what is checked.
+
+    
+    Example:
+      incentives verify --workers 2
+    """
+    with books(checked=False) as engine, Progress() as progress:
+        tell_checks(
+            verification.verify(
+                engine, workers=workers, progress=lambda done: progress("Calculating anew: lines", done)
+            )
+        )
+
+
+def tell_checks(checks: Iterable[verification.Checked]) -> None:
+    """Each check as it is done; an end with what is wrong, if anything is."""
+    wrong: list[verification.Breach] = []
+    for checked in checks:
+        click.echo(str(checked))
+        wrong += checked.breaches
+    for breach in wrong[:20]:
+        click.echo(str(breach), err=True)
+    if wrong:
+        more = f"; {len(wrong) - 20} more" if len(wrong) > 20 else ""
+        raise click.ClickException(f"The books are not as they should be. First: {wrong[0]}{more}")
+    click.echo("Everything is as it should be.")
+
+
+@click.command()
 def status() -> None:
     """Say where the books stand: the open month, closed months and their seals, what waits.
 
@@ -391,5 +425,6 @@ COMMANDS: tuple[click.Command, ...] = (
     payout,
     statements,
     audit,
+    verify,
     status,
 )

@@ -20,7 +20,7 @@ from incentives.errors import Rejected
 from incentives.papers import summary
 from incentives.papers.words import amount, day_name
 from incentives.places import data_dir
-from incentives.service import deliveries, issuing, months, payouts, runs
+from incentives.service import deliveries, issuing, months, payouts, runs, verification
 from incentives.store.acts import Who
 from incentives.store.engine import engine_for, read_url
 from incentives.store.upgrade import upgrade
@@ -108,6 +108,8 @@ def _books(dataset: Path, last_day: dt.date, out: Path) -> None:
         )
         _late(engine, dataset / "later", closed.month)
         _papers(engine, last_day, out)
+        wrong = verification.breaches(engine)
+        click.echo(f"The books are not as they should be: {wrong[0]}" if wrong else "Verified: the books are as sealed.")
     except Rejected as rejected:
         refuse(rejected.problems)
     finally:
