@@ -15,6 +15,7 @@ from typing import Protocol
 from incentives.calculation.explanation import Step, Value
 from incentives.calculation.lines import Line
 from incentives.calendar import Period, month_name, periods
+from incentives.ledger.entries import Entry
 from incentives.money import EXACT, PPM, rounded
 
 
@@ -49,6 +50,29 @@ class Payout:
     pay_minor: int
     carried_forward_minor: int
     lines: tuple[Payable, ...] = ()
+
+
+@dataclass(slots=True)
+class Net:
+    """What some entries of one line come to."""
+
+    plan: str
+    component: str
+    kind: str
+    amount_minor: int
+
+
+def net(entries: Iterable[Entry]) -> list[Net]:
+    """What entries of one payee and currency come to, line by line; those that come to nothing are left out.
+
+    Pay is made from lines. What one run posted and another corrected before it was paid was never earned and
+    taken back: pay does not depend on how often somebody ran.
+    """
+    sums: dict[tuple[str, str, str, str], int] = {}
+    for entry in entries:
+        line = (entry.plan, entry.component, entry.kind, entry.cause)
+        sums[line] = sums.get(line, 0) + entry.amount_minor
+    return [Net(*line[:3], amount_minor) for line, amount_minor in sums.items() if amount_minor]
 
 
 def payouts(lines: Iterable[Line], last_month: Period, recovery_cap_ppm: int) -> list[Payout]:

@@ -13,7 +13,7 @@ from incentives.calendar import Period, month_name, period_of
 from incentives.errors import IncentivesError, Problem, Rejected
 from incentives.facts import Company
 from incentives.ledger.entries import Draft, Entry
-from incentives.ledger.pay import Payout, payout_of
+from incentives.ledger.pay import Payout, net, payout_of
 from incentives.ledger.payroll import ADJUSTMENT, Kinds
 from incentives.papers.payroll import PayrollFile, payroll_files
 from incentives.rules.plan import Plan
@@ -167,7 +167,7 @@ class _Closing:
         cap_ppm = self.rules.company.recovery_cap_ppm
         owners = sorted(payable.keys() | {owner for owner, debt in debts.items() if debt})
         found = (
-            payout_of(self.period.first, *owner, payable.get(owner, []), debts.get(owner, 0), cap_ppm)
+            payout_of(self.period.first, *owner, net(payable.get(owner, [])), debts.get(owner, 0), cap_ppm)
             for owner in owners
         )
         return [each for each in found if each.positive_minor or each.negative_minor or each.brought_forward_minor]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, func, insert, select
 from incentives.calendar import month_name
 from incentives.errors import Problem, Rejected
 from incentives.ledger.entries import Entry
-from incentives.ledger.pay import Payout
+from incentives.ledger.pay import Payout, net
 from incentives.papers.payroll import PROFILES, payroll_files
 from incentives.papers.together import written_together
 from incentives.service.months import kinds
@@ -108,12 +108,12 @@ def _closed(connection: Connection, month: dt.date) -> kept.Closed:
 
 
 def payouts_with_lines(connection: Connection, month: dt.date) -> list[Payout]:
-    """What a closed month paid, with the entries it was made from."""
+    """What a closed month paid, with the lines it was made from."""
     lines: dict[tuple[str, str], list[Entry]] = {}
     for entry in settled_in(connection, month):
         lines.setdefault((entry.payee_id, entry.currency), []).append(entry)
     return [
-        replace(each, lines=tuple(lines.get((each.payee_id, each.currency), ())))
+        replace(each, lines=tuple(net(lines.get((each.payee_id, each.currency), ()))))
         for each in kept.payouts_of(connection, [month])
     ]
 

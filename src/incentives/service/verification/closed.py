@@ -318,7 +318,8 @@ def _settled_sums(connection: Connection) -> dict[str, dict[Owner, list[_Sum]]]:
     earned = "kind = 'cap' OR amount > 0"
     asked = (
         f"SELECT month, payee_id, currency, sum(CASE WHEN {earned} THEN amount ELSE 0 END), "
-        f"sum(CASE WHEN {earned} THEN 0 ELSE amount END) FROM ({lines}) AS lines GROUP BY month, payee_id, currency"
+        f"sum(CASE WHEN {earned} THEN 0 ELSE amount END) FROM ({lines}) AS lines "
+        "GROUP BY month, payee_id, currency"
     )
     found: dict[str, dict[Owner, list[_Sum]]] = {}
     for month, payee_id, currency, positive, negative in connection.exec_driver_sql(asked):
