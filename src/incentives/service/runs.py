@@ -133,9 +133,8 @@ class _Planned:
     def found(self, workers: int = 1, keep_lines: bool = False) -> Iterator[_Found]:
         """The difference, a chunk of payees at a time; adjustments at the end."""
         source = StoreSource(self.connection, self.rules)
-        scope = source.everything() if self.scope is None else self.scope
         work = Difference(source, source.team_plans(), keep_lines)
-        yield from over(source, self.rules.plans, self.as_of, work, scope, workers=workers)
+        yield from over(source, self.rules.plans, self.as_of, work, self.scope, workers=workers)
         yield _Found(list(adjustment_drafts(self.connection, self.as_of)))
 
 
