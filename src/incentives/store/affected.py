@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, literal, or_, select, union_all
+from sqlalchemy import Connection, Select, and_, except_, func, literal, or_, select, union, union_all
 
 from incentives.calculation.chunks import Scope
 from incentives.store import tables
@@ -45,9 +45,24 @@ class _Affected:
         return Scope(tuple(sorted(self.payees - {""})), tuple(sorted(self.teams & paying - {""})))
 
     def _everybody(self) -> bool:
-        """Rates and the company's settings reach everybody."""
+        """Rates and the company's settings reach everybody; who is in a team no more is not found by asking who
+        is."""
         settings = self._approved(tables.RuleRevision.id).where(tables.RuleRevision.kind == "company")
-        return "fx_rates" in self.changed or bool(self._texts(settings))
+        member, assigned = tables.Membership, tables.Assignment
+        return (
+            "fx_rates" in self.changed
+            or bool(self._texts(settings))
+            or self._is_gone(member, member.team, member.payee_id)
+            or self._is_gone(assigned, assigned.plan, assigned.payee_id, assigned.team)
+        )
+
+    def _is_gone(self, model: type[Base], *pair: Any) -> bool:
+        """Whether two that belonged together, on whatever days, do so no more on any."""
+        until = tables.table_of(model).c.known_until
+        if model.__tablename__ not in self.changed:
+            return False
+        gone = except_(select(*pair).where(until > self.since), select(*pair).where(until.is_(None)))
+        return self.connection.execute(gone).first() is not None
 
     def _rules(self) -> None:
         plans = self._texts(self._approved(tables.RuleRevision.name))
@@ -55,11 +70,13 @@ class _Affected:
             self._assigned(tables.Assignment.plan.in_(plans))
 
     def _people(self) -> None:
+        """Those of whom something is said; who leaves also leaves their share of a bonus to their teams."""
         payee, reporting, target, member = tables.Payee, tables.Reporting, tables.Target, tables.Membership
         if "assignments" in self.changed:
             self._assigned(self._is_news(tables.Assignment))
         for model, asked in (
             (payee, select(payee.payee_id, literal(""))),
+            (payee, select(payee.payee_id, member.team).join(member, member.payee_id == payee.payee_id)),
             (reporting, select(reporting.payee_id, literal(""))),
             (reporting, select(reporting.manager_id, literal(""))),
             (target, select(target.payee_id, target.team)),
@@ -93,15 +110,15 @@ class _Affected:
     def _begins_elsewhere(self, customers: set[str]) -> set[str]:
         """Those of these customers whose first invoice is of another day than it was."""
         invoice = tables.Invoice
+        stands = invoice.known_until.is_(None)
+        stood = and_(invoice.known_from <= self.since, or_(stands, invoice.known_until > self.since))
         found: set[str] = set()
         for some in batches(customers, 1000):
-            earliest = select(invoice.customer_id, func.min(invoice.issued_on)).where(
-                invoice.customer_id.in_(some), invoice.known_until.is_(None)
-            )
-            before = earliest.where(invoice.known_from <= self.since).group_by(invoice.customer_id)
-            now = earliest.group_by(invoice.customer_id)
-            stood: dict[str, Any] = dict(self._rows(before))
-            found |= {customer_id for customer_id, day in self._rows(now) if stood.get(customer_id, day) != day}
+            first = select(invoice.customer_id, func.min(invoice.issued_on)).group_by(invoice.customer_id)
+            first = first.where(invoice.customer_id.in_(some))
+            before = {row[0]: row[1] for row in self._rows(first.where(stood))}
+            now = {row[0]: row[1] for row in self._rows(first.where(stands))}
+            found |= {customer_id for customer_id, day in before.items() if now.get(customer_id) != day}
         return found
 
     def _invoices(self) -> None:
@@ -113,16 +130,15 @@ class _Affected:
     def _events(self) -> None:
         """New events, those that share their id (causes then name the source), and both sides of conflicts."""
         event, conflict, decision = tables.Event, tables.Conflict, tables.Decision
-        new = select(event.event_id).where(event.known_from > self.since)
-        self.invoices |= self._texts(select(event.invoice_id).where(event.event_id.in_(new)))
         decided = select(decision.subject_id).where(decision.kind == "conflict", decision.act_id > self.since)
-        asked = select(conflict.kind, conflict.subject, conflict.content).where(
-            or_(conflict.act_id > self.since, conflict.id.in_(decided))
+        news = select(conflict.subject).where(
+            conflict.kind == "event", or_(conflict.act_id > self.since, conflict.id.in_(decided))
         )
-        for kind, subject, content in self._rows(asked):
-            if kind == "event":
-                self.invoices.add(event_from(content).invoice_id)
-                self.invoices |= self._texts(select(event.invoice_id).where(event.event_id == subject))
+        ids = union(select(event.event_id).where(event.known_from > self.since), news).subquery()
+        told = select(ids.c.event_id)
+        self.invoices |= self._texts(select(event.invoice_id).where(event.event_id.in_(told)))
+        others = select(conflict.content).where(conflict.kind == "event", conflict.subject.in_(told))
+        self.invoices |= {event_from(content).invoice_id for content in self._texts(others)}
 
     def _of_invoices(self) -> None:
         """Those whom these invoices credit, or credited until now, and the teams they count for."""
