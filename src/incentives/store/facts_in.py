@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
@@ -18,6 +18,7 @@ from incentives.facts import Credit, Event, Facts, Invoice
 from incentives.store import tables
 from incentives.store.acts import next_id, said
 from incentives.store.bulk import Row, batches, insert_rows
+from incentives.store.facts_out import Known
 from incentives.store.tables import Base
 
 Unit = tuple[Any, ...]
@@ -265,7 +266,7 @@ def _save_invoices(connection: Connection, act_id: int, invoices: Sequence[Invoi
             of_lines.new += len(invoice.lines)
             continue
         standing = [*known_heads[unit][1], *known_lines.get(unit, ((), ()))[1]]
-        if standing == [_head(invoice), *_line_rows(invoice)]:
+        if standing == [_head(invoice), *_line_rows(invoice)] or _stood_before(connection, invoice):
             of_heads.same += 1
             of_lines.same += len(invoice.lines)
         elif add_conflict(connection, act_id, "invoice", "", invoice.invoice_id, invoice_text(invoice)):
@@ -277,6 +278,25 @@ def _save_invoices(connection: Connection, act_id: int, invoices: Sequence[Invoi
     heads.add([_head(each) for each in new])
     lines.add([row for each in new for row in _line_rows(each)])
     return {_INVOICES.file: of_heads, _LINES.file: of_lines}
+
+
+def _stood_before(connection: Connection, invoice: Invoice) -> bool:
+    """Whether an invoice is what a person replaced: that delivery once more is no news."""
+    acts: set[int] = set()
+    for model in (tables.Invoice, tables.InvoiceLine):
+        table = tables.table_of(model)
+        acts |= set(
+            connection.execute(
+                select(table.c.known_from).where(table.c.invoice_id == invoice.invoice_id)
+            ).scalars()
+        )
+    this = select(tables.Invoice.invoice_id).where(tables.Invoice.invoice_id == invoice.invoice_id)
+    content = replace(invoice, credits=())
+    return any(
+        replace(stood, credits=()) == content
+        for act_id in acts
+        for stood in Known(connection, act_id).invoices(this)
+    )
 
 
 def replace_invoice(connection: Connection, act_id: int, invoice: Invoice) -> None:
