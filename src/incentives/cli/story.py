@@ -109,7 +109,7 @@ def _books(dataset: Path, last_day: dt.date, out: Path) -> None:
         _late(engine, dataset / "later", closed.month)
         _papers(engine, last_day, out)
         wrong = verification.breaches(engine)
-        click.echo(f"The books are not as they should be: {wrong[0]}" if wrong else "Verified: the books are as sealed.")
+        click.echo(f"Not as it should be: {wrong[0]}" if wrong else "Verified: the books are as sealed.")
     except Rejected as rejected:
         refuse(rejected.problems)
     finally:
