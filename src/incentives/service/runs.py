@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, select
@@ -18,7 +18,7 @@ from incentives.ledger.entries import Draft, Key, Posted, difference
 from incentives.service.decisions import adjustment_drafts
 from incentives.store import tables
 from incentives.store.acts import Who, latest, next_id, record
-from incentives.store.affected import affected
+from incentives.store.affected import Affected, affected
 from incentives.store.engine import reading, writing
 from incentives.store.facts_out import Known, Rules
 from incentives.store.ledger import open_month, post, posted, record_run
@@ -110,7 +110,7 @@ class _Planned:
     rules: Rules
     month: Period
     as_of: dt.date
-    scope: Scope | None
+    affected: Affected | None
 
     @classmethod
     def now(cls, connection: Connection, who: Who, as_of: dt.date | None, full: bool) -> _Planned:
@@ -126,6 +126,11 @@ class _Planned:
         scope = None if full else _scope(connection, month, day)
         return cls(connection, rules, month, day, scope)
 
+    @property
+    def scope(self) -> Scope | None:
+        """Whom it calculates; ``None``: everybody."""
+        return self.affected.scope if self.affected else None
+
     def ran(self) -> Ran:
         scope = "everybody" if self.scope is None else ", ".join((*self.scope.payees, *self.scope.teams))
         return Ran(self.month, self.as_of, scope)
@@ -133,7 +138,8 @@ class _Planned:
     def found(self, workers: int = 1, keep_lines: bool = False) -> Iterator[_Found]:
         """The difference, a chunk of payees at a time; adjustments at the end."""
         source = StoreSource(self.connection, self.rules)
-        work = Difference(source, source.team_plans(), keep_lines)
+        from_day = self.affected.from_day if self.affected else None
+        work = Difference(source, source.team_plans(), from_day, keep_lines)
         yield from over(source, self.rules.plans, self.as_of, work, self.scope, workers=workers)
         yield _Found(list(adjustment_drafts(self.connection, self.as_of)))
 
@@ -147,16 +153,23 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is missing in the ledger of a chunk; works wherever the chunk was calculated."""
+    """What is missing in the ledger of a chunk; works wherever the chunk was calculated.
+
+    ``from_day``: nothing that was earned before it can differ, and is not compared.
+    """
 
     source: StoreSource
     team_plans: frozenset[str]
+    from_day: dt.date | None = None
     keep_lines: bool = False
     upto_run: int | None = None
 
     def __call__(self, chunk: Chunk) -> _Found:
         """What is missing of a chunk."""
-        found = _Found(list(difference(chunk.lines, self.standing(chunk))), set(chunk.findings))
+        lines: Iterable[Line] = chunk.lines
+        if self.from_day is not None:
+            lines = [line for line in lines if line.earned_on >= self.from_day]
+        found = _Found(list(difference(lines, self.standing(chunk))), set(chunk.findings))
         if self.keep_lines:
             found.lines = {(e.payee_id, e.plan, e.component, e.kind, e.cause, e.currency): e for e in chunk.lines}
         return found
@@ -181,6 +194,7 @@ class Difference:
             payees,
             self.team_plans if only else None,
             self.team_plans if without else (),
+            self.from_day,
             self.upto_run,
         )
 
@@ -202,7 +216,7 @@ def _nothing_yet(sentence: str) -> Problem:
     return Problem("books", 0, "", "nothing-yet", sentence, "Bring a dataset folder: incentives import FOLDER")
 
 
-def _scope(connection: Connection, month: Period, as_of: dt.date) -> Scope | None:
+def _scope(connection: Connection, month: Period, as_of: dt.date) -> Affected | None:
     """Whom the news since the last run can affect; everybody where the day itself moved on."""
     run_row = tables.Run
     asked = select(run_row.month, run_row.as_of, run_row.known_through).order_by(run_row.id.desc()).limit(1)

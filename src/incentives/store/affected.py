@@ -6,10 +6,13 @@ affected, everybody is.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, except_, func, literal, or_, select, union, union_all
+from sqlalchemy import Connection, Select, and_, bindparam, except_, func, literal, or_, select, union, union_all
+from sqlalchemy.orm import aliased
 
 from incentives.calculation.chunks import Scope
 from incentives.store import tables
@@ -18,9 +21,18 @@ from incentives.store.facts_out import event_from
 from incentives.store.tables import Base
 
 
-def affected(connection: Connection, since: int) -> Scope | None:
+class Affected(NamedTuple):
+    """Who is affected, and from which day on their lines may differ; ``None``: from the first."""
+
+    scope: Scope
+    from_day: dt.date | None
+
+
+def affected(connection: Connection, since: int) -> Affected | None:
     """Who is affected by what became known after an act; ``None``: everybody."""
-    return _Affected(connection, since).scope()
+    found = _Affected(connection, since)
+    scope = found.scope()
+    return None if scope is None else Affected(scope, found.from_day())
 
 
 class _Affected:
@@ -32,17 +44,30 @@ class _Affected:
         self.changed = self._changed_tables()
 
     def scope(self) -> Scope | None:
-        if self._everybody():
-            return None
-        self._rules()
-        self._people()
-        self._customers()
-        self._invoices()
+        if self.changed:
+            if self._everybody():
+                return None
+            self._rules()
+            self._people()
+            self._customers()
+            self._invoices()
         self._events()
         self._of_invoices()
         self._above()
         paying = self._texts(select(tables.Assignment.team).distinct())
         return Scope(tuple(sorted(self.payees - {""})), tuple(sorted(self.teams & paying - {""})))
+
+    def from_day(self) -> dt.date | None:
+        """The day of the first new event, where nothing else is new: an event changes nothing that was earned
+        before its day. One whose id stands under another source too changes causes of any day."""
+        if self.changed:
+            return None
+        event, other = tables.Event, aliased(tables.Event)
+        shared = select(event.id).join(other, and_(other.event_id == event.event_id, other.source != event.source))
+        if self._texts(shared.where(event.known_from > self.since).limit(1)):
+            return None
+        first = select(func.min(event.occurred_on)).where(event.known_from > self.since)
+        return self.connection.execute(first).scalar()
 
     def _everybody(self) -> bool:
         """Rates and the company's settings reach everybody; who is in a team no more is not found by asking who
@@ -166,13 +191,8 @@ class _Affected:
                     ask.append(manager_id)
 
     def _changed_tables(self) -> frozenset[str]:
-        """The versioned tables in which anything is news: mostly none, and asked of all at once."""
-        models = {each.class_.__tablename__: each.class_ for each in Base.registry.mappers}
-        asked = [
-            select(literal(name)).where(select(models[name].id).where(self._is_news(models[name])).exists())
-            for name in tables.VERSIONED
-        ]
-        return frozenset(self.connection.execute(union_all(*asked)).scalars())
+        """The tables besides events in which anything is news: mostly none, and asked of all at once."""
+        return frozenset(self.connection.execute(_changed_asked(), {"since": self.since}).scalars())
 
     def _is_news(self, model: type[Base]) -> Any:
         columns = tables.table_of(model).c
@@ -189,3 +209,19 @@ class _Affected:
 
     def _rows(self, asked: Any) -> Iterable[Any]:
         return self.connection.execute(asked)
+
+
+@cache
+def _changed_asked() -> Any:
+    """One query for all tables; made once, since making it takes longer than asking it."""
+    since: Any = bindparam("since")
+    asked = []
+    for name in tables.VERSIONED:
+        columns = Base.metadata.tables[name].c
+        news = or_(columns.known_from > since, columns.known_until > since)
+        asked.append(select(literal(name)).where(select(columns.id).where(news).exists()))
+    for model in (tables.Decision, tables.Conflict):
+        table = tables.table_of(model)
+        is_news = select(table.c.id).where(table.c.act_id > since).exists()
+        asked.append(select(literal(model.__tablename__)).where(is_news))
+    return union_all(*asked)

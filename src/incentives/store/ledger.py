@@ -42,10 +42,14 @@ def posted(
     payees: Collection[str],
     in_plans: Collection[str] | None = None,
     not_in_plans: Collection[str] = (),
+    from_day: dt.date | None = None,
     upto_run: int | None = None,
 ) -> dict[Key, list[Posted]]:
     """What was posted for some payees (by runs up to one), by key, in the order of posting; payouts and
-    adjustments are none of it."""
+    adjustments are none of it.
+
+    Only what was earned from a day on, if it is given: all entries of a key are of one day then.
+    """
     entry, settled = tables.Entry, tables.Settled
     asked = (
         select(
@@ -68,6 +72,8 @@ def posted(
     )
     if in_plans is not None:
         asked = asked.where(entry.plan.in_(in_plans))
+    if from_day is not None:
+        asked = asked.where(entry.earned_on >= from_day)
     if not_in_plans:
         asked = asked.where(entry.plan.not_in(not_in_plans))
     if upto_run is not None:
