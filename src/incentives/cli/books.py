@@ -1,4 +1,4 @@
-"""Commands on the books: import, run, close, pay, issue statements; and keep the store itself in order."""
+"""Commands on the books: import, run, close, pay, issue statements, export for an auditor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from incentives.papers import summary
 from incentives.papers.payroll import PROFILES
 from incentives.papers.words import amount, told
 from incentives.service import audit as auditing
-from incentives.service import deliveries, issuing, months, payouts, runs, standing, verification
+from incentives.service import deliveries, issuing, months, payouts, runs, standing
 from incentives.service.checklist import STEPS, Step
 from incentives.store.acts import Who
 from incentives.store.engine import chosen_url, engine_for, shown
@@ -57,37 +57,6 @@ def books(*, make: bool = False, checked: bool = True) -> Iterator[Engine]:
         raise click.ClickException(str(error)) from None
     except OperationalError as error:
         raise click.ClickException(f"The store does not answer: {error.orig}") from None
-
-
-@click.command()
-def init() -> None:
-    """Make the books: an SQLite file here, or what INCENTIVES_DATABASE_URL names.
-
-    \b
-    Example:
-      incentives init
-    """
-    with books(make=True) as engine:
-        click.echo(f"The books are in {shown(engine.url)}.")
-        click.echo("Next: incentives import FOLDER")
-
-
-@click.command(name="upgrade")
-def upgrade_command() -> None:
-    """Bring the books to this version, guards and all.
-
-    Make a backup first: incentives backup FILE
-    """
-    try:
-        engine = engine_for(chosen_url())
-        changed = upgrade(engine)
-        check_ready(engine)
-    except IncentivesError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(
-        f"{shown(engine.url)} is {'now' if changed else 'already'} of this version, with its guards in place."
-    )
-    engine.dispose()
 
 
 @click.command(name="import")
@@ -359,39 +328,6 @@ def audit(month: dt.date, out: Path) -> None:
 
 
 @click.command()
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
-def verify(workers: int) -> None:
-    """Prove that the books are as they were written: every invariant, over everything.
-
-    Ends with exit code 1 and the first row that is not as it should be. docs/trust.md says what is checked.
-
-    
-    Example:
-      incentives verify --workers 2
-    """
-    with books(checked=False) as engine, Progress() as progress:
-        tell_checks(
-            verification.verify(
-                engine, workers=workers, progress=lambda done: progress("Calculating anew: lines", done)
-            )
-        )
-
-
-def tell_checks(checks: Iterable[verification.Checked]) -> None:
-    """Each check as it is done; an end with what is wrong, if anything is."""
-    wrong: list[verification.Breach] = []
-    for checked in checks:
-        click.echo(str(checked))
-        wrong += checked.breaches
-    for breach in wrong[:20]:
-        click.echo(str(breach), err=True)
-    if wrong:
-        more = f"; {len(wrong) - 20} more" if len(wrong) > 20 else ""
-        raise click.ClickException(f"The books are not as they should be. First: {wrong[0]}{more}")
-    click.echo("Everything is as it should be.")
-
-
-@click.command()
 def status() -> None:
     """Say where the books stand: the open month, closed months and their seals, what waits.
 
@@ -417,14 +353,11 @@ def _paid(paid_minor: Mapping[str, int]) -> str:
 
 
 COMMANDS: tuple[click.Command, ...] = (
-    init,
-    upgrade_command,
     import_,
     run,
     close,
     payout,
     statements,
     audit,
-    verify,
     status,
 )
