@@ -23,14 +23,14 @@ from pypdf import PdfReader
 from weasyprint import HTML  # type: ignore[import-untyped]
 from weasyprint.urls import FatalURLFetchingError  # type: ignore[import-untyped]
 
-from incentives.facts import Company, Payee
+from incentives.facts import LANGUAGES, Company, Language, Payee
 from incentives.papers.charts import EARNED, TAKEN_BACK, Bar, Bars, bars_chart
-from incentives.papers.languages import LANGUAGES, MINUS, Language, speaker
-from incentives.papers.places import data_dir
+from incentives.papers.languages import MINUS, speaker
 from incentives.papers.statement import pdf as printing
 from incentives.papers.statement.document import Document, as_document
 from incentives.papers.statement.page import paper_html, statement_body, statement_html
 from incentives.papers.statement.pdf import Job, NothingIsFetched, render_many, statement_pdf
+from incentives.places import data_dir
 from statements import SEAL, Desk, hostile_desk, long_desk, sample_statement
 
 ROOT = Path(__file__).parent.parent

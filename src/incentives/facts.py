@@ -42,8 +42,9 @@ EVENT_RANK: dict[EventType, int] = {
 }
 """The order of a day (section 3): rank, then event id, then source."""
 
-LANGUAGES = ("en", "nl")
+Language = Literal["en", "nl"]
 """What statements and pages can be read in."""
+LANGUAGES: tuple[Language, ...] = ("en", "nl")
 
 EventRef = tuple[str, str]
 """Source and event id: unique together."""
@@ -77,7 +78,7 @@ class Payee:
     currency: str = ""
     starts_on: dt.date | None = None
     ends_on: dt.date | None = None
-    language: str = "en"
+    language: Language = "en"
 
 
 @dataclass(frozen=True, slots=True)

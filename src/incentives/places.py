@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
 
+@lru_cache
 def data_dir(name: str) -> Path:
     """The folder ``migrations``, ``sample_data`` or ``templates``."""
     package = Path(str(files("incentives")))

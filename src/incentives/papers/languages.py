@@ -11,7 +11,6 @@ from decimal import Decimal
 from functools import lru_cache
 from gettext import NullTranslations
 from io import BytesIO
-from typing import Literal
 
 from babel import Locale
 from babel.dates import format_date
@@ -20,11 +19,9 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, get_currency_symbol
 from babel.support import Translations
 
+from incentives.facts import Language
 from incentives.money import EXPONENTS
-from incentives.papers.places import data_dir
-
-Language = Literal["en", "nl"]
-LANGUAGES: tuple[Language, ...] = ("en", "nl")
+from incentives.places import data_dir
 
 MINUS = "\N{MINUS SIGN}"
 SPACE = "\N{NO-BREAK SPACE}"

@@ -22,10 +22,9 @@ from incentives.calculation.waiting import waiting
 from incentives.calendar import Period, month_name, period_of, periods
 from incentives.engines.chunks import over
 from incentives.errors import Problem, Rejected
-from incentives.facts import Payee
+from incentives.facts import Language, Payee
 from incentives.ledger.entries import Entry
 from incentives.ledger.statement import Background, pools_of, statement
-from incentives.papers.languages import Language
 from incentives.papers.statement.document import Document, as_document, canonical, digest
 from incentives.papers.together import written_together
 from incentives.store import tables

@@ -14,9 +14,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from incentives.facts import Language
 from incentives.papers.charts import BONUS, EARNED, PAID, TAKEN_BACK, Bar, Bars, bars_chart
-from incentives.papers.languages import Language, Speaker, marked, speaker
-from incentives.papers.places import data_dir
+from incentives.papers.languages import Speaker, marked, speaker
 from incentives.papers.statement.document import Document
 from incentives.papers.statement.words import (
     EN_DASH,
@@ -33,6 +33,7 @@ from incentives.papers.statement.words import (
     went,
     why_corrected,
 )
+from incentives.places import data_dir
 
 Shown = dict[str, Any]
 """What a template gets: texts, and lists and dicts of texts."""

@@ -21,10 +21,10 @@ from weasyprint.urls import (  # type: ignore[import-untyped]
     URLFetcherResponse,
 )
 
-from incentives.papers.languages import Language
-from incentives.papers.places import data_dir
+from incentives.facts import Language
 from incentives.papers.statement.document import Document, canonical
 from incentives.papers.statement.page import paper_html
+from incentives.places import data_dir
 
 PRODUCED_PER_PROCESS = 25
 """A process is replaced after this many, for what the text libraries keep in memory."""
