@@ -452,3 +452,36 @@ def decide(books: Books, choice: str) -> None:
     """Decide about the conflict that waits."""
     [waits] = [each for each in decisions.waiting(books.engine) if each.kind == "conflict"]
     decisions.decide(books.engine, BEN, "conflict", waits.number, choice)
+
+
+# The first month ------------------------------------------------------------------------------------------------
+
+
+def test_the_first_month_stays_the_first_once_something_is_posted(shelf: Shelf, tmp_path: Path) -> None:
+    with opened(made(shelf.new())) as engine:
+        books = Books(engine, tmp_path)
+        books.bring(FIRST | _invoice("I2,c1,EUR,2026-03-01,2026-03-31,north", "I2,1,500.00") | _NOTHING_ELSE)
+        assert run(engine, ANA).month.first == MARCH
+        books.bring(_event("p2,payment,I2,2026-03-10,500.00,"))
+        assert run(engine, ANA).entries > 0
+        earlier = _invoice("I1,c2,EUR,2026-01-05,2026-02-04,north", "I1,1,1000.00")
+        books.bring(earlier | {"credits.csv": f"{CREDITS}\nI1,ana,executive,1\n"})
+        books.bring(_event("p1,payment,I1,2026-01-20,1000.00,"))
+        assert run(engine, ANA).month.first == MARCH
+        assert books.pay(MARCH)["ana"] == (137_50, 0, 0)
+
+
+def test_before_anything_is_posted_an_earlier_fact_makes_an_earlier_month_the_first(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    with opened(made(shelf.new())) as engine:
+        books = Books(engine, tmp_path)
+        books.bring(FIRST | _invoice("I2,c1,EUR,2026-03-01,2026-03-31,north", "I2,1,500.00") | _NOTHING_ELSE)
+        assert run(engine, ANA).month.first == MARCH
+        books.bring(_invoice("I1,c2,EUR,2026-01-05,2026-02-04,north", "I1,1,1000.00"))
+        assert run(engine, ANA).month.first == JANUARY
+        for month in (JANUARY, FEBRUARY, MARCH):
+            assert books.pay(month) == {}
+
+
+_NOTHING_ELSE = {"credits.csv": f"{CREDITS}\nI2,ben,executive,1\n", "events.csv": f"{EVENTS}\n"}

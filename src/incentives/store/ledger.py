@@ -21,12 +21,15 @@ _NEXT_DAY = dt.timedelta(days=1)
 def open_month(connection: Connection, rules: Rules) -> Period | None:
     """The oldest open month: the one after the last closed, or the first in which anything can be earned.
 
-    That is the month of the first fact, or of the first plan version if it is later. ``None`` where nothing has
-    happened yet.
+    That is the month of the first fact, or of the first plan version if it is later; once something was posted
+    it stays, whatever earlier fact still comes. ``None`` where nothing has happened yet.
     """
     last = connection.execute(select(func.max(tables.Close.month))).scalar()
     if last is not None:
         return period_of(period_of(last, "month", 1).last + _NEXT_DAY, "month", 1)
+    begun = connection.execute(select(tables.Entry.month).limit(1)).scalar()
+    if begun is not None:
+        return period_of(begun, "month", 1)
     asked = (
         select(func.min(tables.Event.occurred_on)),
         select(func.min(tables.Invoice.issued_on)),
