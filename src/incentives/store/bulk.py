@@ -95,3 +95,18 @@ def _into_postgresql(connection: Connection, model: type[Base], rows: Iterable[R
             copy.write_row(row)
             written += 1
     return written
+
+
+def raw_rows(connection: Connection, asked: str) -> Iterator[Row]:
+    """The rows of a question as tuples, just as the driver gives them, some thousands at a time."""
+    raw = connection.connection.driver_connection
+    assert raw is not None, "the connection is open"
+    if connection.dialect.name == "sqlite":
+        yield from raw.execute(asked)
+        return
+    with raw.cursor(name="rows") as cursor:  # a name keeps them on the server until they are asked for
+        cursor.itersize = _AT_ONCE
+        yield from cursor.execute(asked)
+
+
+_AT_ONCE = 5_000

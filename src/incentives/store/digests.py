@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, Text
 
 from incentives.store import tables
+from incentives.store.bulk import raw_rows
 
 Row = Sequence[Any]
 Sealed = dict[str, list[Any]]
@@ -169,8 +170,7 @@ def _read(connection: Connection, table: Table, names: Sequence[str], where: str
     order = [f'"{c.name}"{text if isinstance(c.type, Text) else ""}' for c in table.primary_key]
     quoted = ", ".join(f'"{name}"' for name in names)
     asked = f"SELECT {quoted} FROM {table.name}" + (f" WHERE {where}" if where else "")
-    options = {"stream_results": True, "yield_per": _ROWS_AT_ONCE}
-    yield from connection.exec_driver_sql(f"{asked} ORDER BY {', '.join(order)}", execution_options=options)
+    yield from raw_rows(connection, f"{asked} ORDER BY {', '.join(order)}")
 
 
 def _grouped(rows: Iterator[Row], key: Callable[[Row], Any]) -> Iterator[tuple[Any, list[Row]]]:
@@ -180,9 +180,9 @@ def _grouped(rows: Iterator[Row], key: Callable[[Row], Any]) -> Iterator[tuple[A
             yield value, some
 
 
-def _text(rows: Iterable[Row]) -> bytes:
-    """Rows as text, each with an end of its own: in however many parts they are written, it is the same."""
-    return "".join(_written(tuple(row)) + "\n" for row in rows).encode()
+def _text(rows: Sequence[Row]) -> bytes:
+    """Rows as JSON, each with a comma behind it: in however many parts they are written, it is the same."""
+    return f"{_written(rows)[1:-1]},".encode() if rows else b""
 
 
 def _plain(cell: Any) -> Any:

@@ -99,8 +99,10 @@ def gaps(connection: Connection, table: Table) -> Iterator[tuple[int, int]]:
 
 def out_of_order(connection: Connection, table: Table, column: str) -> list[int]:
     """Rows that claim to be older than the row before them."""
-    pairs = f'SELECT id, "{column}" AS at, lag("{column}") OVER (ORDER BY id) AS before FROM {table.name}'
-    asked = f"SELECT id FROM ({pairs}) AS pairs WHERE at < before ORDER BY id LIMIT {AT_MOST}"
+    asked = (
+        f"SELECT later.id FROM {table.name} AS later JOIN {table.name} AS earlier ON earlier.id = later.id - 1 "
+        f'WHERE later."{column}" < earlier."{column}" ORDER BY later.id LIMIT {AT_MOST}'
+    )
     return [row[0] for row in connection.exec_driver_sql(asked)]
 
 
@@ -123,14 +125,30 @@ def points() -> Iterator[tuple[str, str, str, str]]:
 
 
 def dangling(connection: Connection, table: str, column: str, other: str, key: str) -> list[tuple[str, Any]]:
-    """Rows that point nowhere: the row, and where it points."""
+    """Rows that point nowhere: the row, and where it points.
+
+    Compared as sets, each read once: neither database is sure to have an index that would help row by row.
+    """
+    asked = f'SELECT "{column}" FROM {table} WHERE "{column}" IS NOT NULL EXCEPT SELECT "{key}" FROM {other}'
+    lost = [str(row[0]) for row in connection.exec_driver_sql(f"{asked} LIMIT {AT_MOST}")]
     names = key_of(table)
-    asked = (
-        f'SELECT {", ".join(f"t.{_quoted(name)}" for name in names)}, t."{column}" FROM {table} AS t '
-        f'WHERE t."{column}" IS NOT NULL AND NOT EXISTS '
-        f'(SELECT 1 FROM {other} AS o WHERE o."{key}" = t."{column}") LIMIT {AT_MOST}'
-    )
-    return [(row_named(names, row), row[-1]) for row in connection.exec_driver_sql(asked)]
+    found: list[tuple[str, Any]] = []
+    for value in lost:
+        rows = _select(table, [*names, column], f'"{column}" = {_literal(value)}')
+        found += (
+            (row_named(names, row), row[-1]) for row in connection.exec_driver_sql(f"{rows} LIMIT {AT_MOST}")
+        )
+    return found[:AT_MOST]
+
+
+def _select(table: str, names: Sequence[str], where: str) -> str:
+    columns = ", ".join(f'"{name}"' for name in names)
+    return f"SELECT {columns} FROM {table} WHERE {where}"
+
+
+def _literal(value: str) -> str:
+    """A value of the store in a statement of our own; both databases read a number in quotes as one."""
+    return "'" + value.replace("'", "''").replace("%", "%%") + "'"
 
 
 def written_by_others(connection: Connection, table: str) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, select
 from incentives.calculation.chunks import Chunk
 from incentives.calculation.explanation import total
 from incentives.calculation.lines import Finding, Line
+from incentives.calculation.position import Movement
 from incentives.calculation.reasons import CommissionWhy, Undone
 from incentives.documents.plans import read_plan
 from incentives.engines.chunks import over
@@ -20,7 +21,7 @@ from incentives.ledger.entries import Draft, difference
 from incentives.money import EXACT, rounded
 from incentives.service.runs import Difference
 from incentives.service.verification.report import Breach, Check, Found, View
-from incentives.store import tables
+from incentives.store import soundness, tables
 from incentives.store.facts_out import Known
 from incentives.store.soundness import AT_MOST
 from incentives.store.source import StoreSource
@@ -42,6 +43,16 @@ def _last_run(connection: Connection) -> _LastRun | None:
     return None if found is None else _LastRun(*found)
 
 
+EXPLAIN_ALL_UP_TO = 200_000
+"""Lines. Explaining a line takes as long as calculating it: of a larger ledger, a part is explained."""
+
+
+def _sample(entries: int, run_id: int) -> slice:
+    """Which lines of each chunk are explained: all, or every so many, other ones after each run."""
+    every = 1 + entries // EXPLAIN_ALL_UP_TO
+    return slice(run_id % every, None, every)
+
+
 # Whoever has lines -----------------------------------------------------------------------------------
 
 
@@ -60,12 +71,13 @@ class _Compared:
     """What a chunk should have, against what it has; works wherever the chunk was calculated."""
 
     posted: Difference
+    explained: slice
 
     def __call__(self, chunk: Chunk) -> _Seen:
-        """The difference is nothing; every line is the sum of its reasons; an invoice's are one rounded total."""
+        """The difference is nothing; lines are the sum of their reasons; an invoice's are one rounded total."""
         drafts = difference(chunk.lines, self.posted.standing(chunk))
         breaches = [_missing(draft) for _, draft in zip(range(AT_MOST), drafts, strict=False)]
-        breaches += _unexplained(chunk.lines)
+        breaches += _unexplained(chunk.lines[self.explained])
         breaches += _totals(chunk.lines)
         conflicts = [each for each in chunk.findings if each.what == "conflict"]
         return _Seen(len(chunk.lines), breaches, chunk.invoices, conflicts)
@@ -95,18 +107,25 @@ def _place(line: Line) -> str:
 class _Invoice:
     """What a payee has of an invoice under a component, line by line."""
 
-    __slots__ = ("amount_minor", "exact", "last", "proportional")
+    __slots__ = ("amount_minor", "exact", "last", "movement", "proportional")
 
     def __init__(self) -> None:
         self.amount_minor = self.exact = 0
         self.proportional = True
         self.last: Line | None = None
+        self.movement: Movement | None = None
+
+    def is_continued(self, movement: Movement) -> bool:
+        """Whether a line begins where the one before it ended; in between, commission may have been kept."""
+        earlier, self.movement = self.movement, movement
+        stood = earlier.after if earlier else 0
+        return movement.before == stood or (earlier is not None and movement.cause == earlier.cause)
 
 
 def _totals(lines: Iterable[Line]) -> Iterator[Breach]:
     """Invariant 7 for commission that is not taken over a whole window: the sum of an invoice is its rounded exact
-    total; nothing is taken back beyond what was earned; what went down to nothing leaves nothing, unless
-    the rules let a part be kept."""
+    total; nothing is taken back beyond what was earned (a factor may earn less than nothing); what went down to
+    nothing leaves nothing, unless the rules let a part be kept."""
     found: dict[tuple[str, str, str, str], _Invoice] = {}
     for line in lines:
         why = line.why
@@ -122,7 +141,9 @@ def _totals(lines: Iterable[Line]) -> Iterator[Breach]:
             part.exact != part.proportional for part in why.parts if isinstance(part, Undone)
         ):
             invoice.proportional = False
-        if why.after_exact < 0:
+        if not invoice.is_continued(why.movement):
+            invoice.proportional = False
+        if why.after_exact < min(0, why.before_exact) and line.kind != "earning":
             yield Breach(7, "entries", _place(line), "More was taken back than was earned.")
     for invoice in found.values():
         yield from _total(invoice)
@@ -156,7 +177,8 @@ def _ledger(view: View) -> Found:
             yield Breach(3, "rule_revisions", f"run {last.run_id}", "No approved rules were in force at it.")
         return
     source = StoreSource(view.connection, rules, last.known_through)
-    work = _Compared(Difference(source, source.team_plans(), upto_run=last.run_id))
+    explained = _sample(soundness.rows(view.connection, "entries"), last.run_id)
+    work = _Compared(Difference(source, source.team_plans(), upto_run=last.run_id), explained)
     looked: set[str] = set()
     conflicts: set[str] = set()
     lines = 0

@@ -112,7 +112,7 @@ def _once(view: View) -> Found:
     lost = (
         "SELECT id, subject FROM conflicts AS c WHERE kind = 'event' AND NOT EXISTS (SELECT 1 FROM events AS e "
         "WHERE e.event_id = c.subject AND e.source = c.source) OR kind = 'invoice' AND NOT EXISTS "
-        f"(SELECT 1 FROM invoices AS i WHERE i.invoice_id = c.subject) LIMIT {AT_MOST}"
+        f"(SELECT 1 FROM invoices AS i WHERE i.invoice_id = c.subject AND i.known_until IS NULL) LIMIT {AT_MOST}"
     )
     for number, subject in connection.exec_driver_sql(lost):
         yield Breach(1, "conflicts", f"row {number}", f"{subject}, which it contradicts, is not there.")
