@@ -24,7 +24,9 @@ from benchmarks.world import World, make_world, write_folder
 from incentives.calendar import periods
 from incentives.facts import Event
 from incentives.service.deliveries import decide, propose
+from incentives.service.months import close
 from incentives.service.runs import run
+from incentives.service.verification import verify
 from incentives.store import tables
 from incentives.store.acts import Who, record
 from incentives.store.bulk import insert_rows
@@ -43,10 +45,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--close", action="store_true", help="close the month instead of adding payments")
     parser.add_argument("urls", nargs="+")
     asked = parser.parse_args()
     for url in asked.urls:
-        _measure(engine_for(read_url(url)), asked.events, asked.workers)
+        engine = engine_for(read_url(url))
+        (_measure_close if asked.close else _measure)(engine, asked.events, asked.workers)
+        engine.dispose()
 
 
 def _measure(engine: Engine, events: int, workers: int) -> None:
@@ -58,7 +63,24 @@ def _measure(engine: Engine, events: int, workers: int) -> None:
     print(f"  make and bring them       {time.perf_counter() - begun:10.2f} s")
     _measure_run(engine, workers)
     _measure_one(engine, invoice_id)
-    engine.dispose()
+    print(f"  verify                    {_timed(lambda: _verified(engine, workers)):10.2f} s   <= 60")
+
+
+def _measure_close(engine: Engine, events: int, workers: int) -> None:
+    """The close of a month and quarter with all that a year brought, and the statements that it issues."""
+    upgrade(engine)
+    print(f"\n{engine.dialect.name}, {events:,} events, {workers} workers")
+    _bring(engine, make_world(events))
+    ran = run(engine, WHO, workers=workers)
+    by = Who("somebody else", WHO.at)
+    waived = {"exceptions": "made up", "payroll": "made up"}
+    spent = _timed(lambda: close(engine, by, ran.month.first, waive=waived, workers=workers))
+    print(f"  close {ran.entries:,} lines      {spent:10.2f} s   <= 30")
+
+
+def _verified(engine: Engine, workers: int) -> None:
+    breaches = list(verify(engine, workers=workers))
+    assert not breaches, breaches[0]
 
 
 def _bring(engine: Engine, world: World) -> str:
