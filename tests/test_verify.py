@@ -9,12 +9,15 @@ import pytest
 from sqlalchemy import Engine
 
 from closed_books import SAMPLE, close_through, fill
+from incentives.engines.inprocess import calculate
+from incentives.feeds.folder import read_folder
 from incentives.service.deliveries import import_folder
 from incentives.service.runs import run
-from incentives.service.verification import CHECKS, Checked, breaches, verify
+from incentives.service.verification import CHECKS, Checked, breaches, recomputed, verify
 from incentives.service.verification.report import Breach, Check
 from incentives.store import guards
 from incentives.store.closes import closes
+from model.histories import write_history
 from stores import ANA, made, opened
 
 
@@ -53,6 +56,16 @@ def test_books_in_which_everything_happened_verify_and_every_check_looks_at_some
         told: list[int] = []
         assert breaches(engine, workers=2, progress=told.append) == []
         assert told and told[-1] > 0
+
+
+def test_what_is_kept_and_what_earns_less_than_nothing_are_no_breaches(tmp_path: Path) -> None:
+    for seed in (*range(100, 140), 188):
+        folder = tmp_path / str(seed)
+        as_of = write_history(folder, seed)
+        read = read_folder(folder)
+        assert read.facts is not None
+        lines = calculate(read.facts, read.plans, as_of).lines
+        assert [str(breach) for breach in recomputed._totals(lines)] == [], f"seed {seed}"
 
 
 def test_every_invariant_but_that_of_the_pages_is_checked() -> None:
