@@ -6,8 +6,8 @@ to a file beside it, the witness; a store that does not have the newest seal tha
 
 from __future__ import annotations
 
-import datetime as dt
 import os
+import re
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -27,27 +27,42 @@ def witness_file(engine: Engine) -> Path | None:
     return Path(f"{database}.seals") if engine.dialect.name == "sqlite" and database else None
 
 
-def witness(engine: Engine, month: dt.date, seal: str) -> None:
-    """Write a seal down outside the store."""
+def witness(engine: Engine, connection: Connection) -> None:
+    """Write down outside the store every seal that is not yet: also that of a close which nobody lived to tell."""
     file = witness_file(engine)
-    if file is not None:
-        with file.open("a", encoding="ascii") as lines:
-            lines.write(f"{month_name(month)} {seal}\n")
-            lines.flush()
-            os.fsync(lines.fileno())
+    if file is None:
+        return
+    written = set(witnessed(file))
+    missing = [seal for each in closes(connection) if (seal := (month_name(each.month), each.seal)) not in written]
+    if not missing:
+        return
+    text = "".join(f"{month} {seal}\n" for month, seal in missing)
+    if file.exists() and not (file.read_bytes() or b"\n").endswith(b"\n"):
+        text = f"\n{text}"  # what was being written when the power went stays a line of its own
+    with file.open("a", encoding="ascii") as lines:
+        lines.write(text)
+        lines.flush()
+        os.fsync(lines.fileno())
+
+
+def witnessed(file: Path) -> list[tuple[str, str]]:
+    """Month and seal of every whole line."""
+    if not file.exists():
+        return []
+    found = map(_LINE.fullmatch, file.read_text(encoding="ascii", errors="replace").splitlines())
+    return [(each[1], each[2]) for each in found if each]
+
+
+_LINE = re.compile(r"(\d{4}-\d{2}) ([0-9a-f]{64})")
 
 
 def check_not_behind(engine: Engine, connection: Connection) -> None:
     """Refuse to pay from a store that lacks a month which was closed before."""
     file = witness_file(engine)
-    if file is None or not file.exists():
+    if file is None:
         return
     stored = {month_name(each.month): each.seal for each in closes(connection)}
-    lost = [
-        line.split()
-        for line in file.read_text(encoding="ascii").splitlines()
-        if len(line.split()) == 2 and stored.get(line.split()[0]) != line.split()[1]
-    ]
+    lost = [(month, seal) for month, seal in witnessed(file) if stored.get(month) != seal]
     if lost:
         month, seal = lost[-1]
         sentence = f"It lacks {month}, which was closed under seal {seal}: it was put back to an earlier day."
