@@ -16,7 +16,7 @@ from typing import Any
 
 from incentives.errors import Rejected
 from incentives.service.deliveries import import_folder
-from incentives.service.months import NotReady, close
+from incentives.service.months import NotReady, close, look
 from incentives.service.payouts import payout
 from incentives.service.runs import run
 from incentives.store.acts import Who
@@ -49,6 +49,12 @@ def runs(url: str, actor: str) -> int:
     """Run: how many entries."""
     with opened(url) as engine:
         return run(engine, who(actor)).entries
+
+
+def looks(url: str, actor: str, month: dt.date) -> int:
+    """Look what a close would do: how many are paid."""
+    with opened(url) as engine:
+        return len(look(engine, who(actor), month, WAIVED).payouts)
 
 
 def pays(url: str, actor: str, month: dt.date) -> tuple[int, bytes]:

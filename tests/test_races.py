@@ -23,7 +23,7 @@ from incentives.store import closes as kept
 from incentives.store import ledger, tables
 from incentives.store.engine import reading
 from incentives.store.upgrade import check_ready
-from racing import Job, Outcome, Racers, closes, imports, pays, racers, runs, upgrades, who
+from racing import Job, Outcome, Racers, closes, imports, looks, pays, racers, runs, upgrades, who
 from stores import WAIVED, Shelf, made, opened
 from test_store_changes import CREDITS, EVENTS, FIRST, INVOICES, LINES, REPORTING
 
@@ -295,6 +295,17 @@ def race_runs(books: str, eight: Racers, rounds: int, tmp_path: Path) -> None:
 
 def test_a_difference_is_posted_by_one_run(books: str, eight: Racers, tmp_path: Path) -> None:
     race_runs(books, eight, ROUNDS["run"], tmp_path)
+
+
+def test_who_only_looks_stands_in_nobody_s_way(books: str, eight: Racers, tmp_path: Path) -> None:
+    with opened(books) as engine:
+        for number in range(5):
+            path = event(tmp_path / str(number), f"e{number}", dt.date(2026, 1, 15))
+            jobs: list[Job] = [(looks, (books, name, START)) for name in ("ben", "cem")]
+            outcomes = eight.race([*jobs, (imports, (books, "ana", path))], Random(number), READS)
+            with round_of(number, outcomes):
+                assert [each.answer for each in outcomes] == [3, 3, (number + 2, 1)]
+        assert count(engine, tables.Act) == 6, "what was looked at left nothing"
 
 
 def race_payouts(books: str, eight: Racers, rounds: int) -> None:

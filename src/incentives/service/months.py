@@ -26,7 +26,7 @@ from incentives.store import tables
 from incentives.store.acts import Who, latest, record, said
 from incentives.store.bulk import insert_rows
 from incentives.store.digests import months_sha256, owners_sha256, rows_sha256, said_sha256, seal_of
-from incentives.store.engine import writing
+from incentives.store.engine import reading, trying, writing
 from incentives.store.facts_out import Known, Rules
 from incentives.store.ledger import open_month, post, unpaid
 
@@ -70,19 +70,15 @@ def close(
     """
     with writing(engine) as connection:
         closed = _close(connection, who, month, waive or {}, workers, progress)
-    seals.witness(engine, closed.month.first, closed.seal)
+    with reading(engine) as connection:
+        seals.witness(engine, connection)
     return closed
 
 
 def look(engine: Engine, who: Who, month: dt.date, waive: Mapping[str, str] | None = None) -> ClosedMonth:
     """What :func:`close` would do and pay, and what stands in its way; nothing is kept."""
-    with engine.connect() as connection:
-        connection = connection.execution_options(writes=True)
-        transaction = connection.begin()
-        try:
-            return _Closing(connection, who, month, waive or {}).looked()
-        finally:
-            transaction.rollback()
+    with trying(engine) as connection:
+        return _Closing(connection, who, month, waive or {}).looked()
 
 
 def _close(

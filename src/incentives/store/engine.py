@@ -100,6 +100,24 @@ def writing(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as connection:
         connection = connection.execution_options(writes=True)
         with connection.begin():
-            if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql("SELECT id FROM books FOR UPDATE")
+            _hold(connection)
             yield connection
+
+
+@contextmanager
+def trying(engine: Engine) -> Iterator[Connection]:
+    """As :func:`writing`, and nothing of it is kept."""
+    with engine.connect() as connection:
+        connection = connection.execution_options(writes=True)
+        transaction = connection.begin()
+        try:
+            _hold(connection)
+            yield connection
+        finally:
+            transaction.rollback()
+
+
+def _hold(connection: Connection) -> None:
+    """Wait for the books; on SQLite the transaction began by holding them."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT id FROM books FOR UPDATE")
