@@ -270,3 +270,18 @@ def test_every_edit_is_found_on_postgresql_too(tmp_path: Path, request: pytest.F
             for edit, breach, found in edits(connection, EDITS_ON_POSTGRESQL, seed):
                 listed = "\n".join(map(str, found)) or "nothing was found"
                 assert breach is not None, f"TAMPERING_SEED={seed}: {edit} was not named:\n{listed}"
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", "{'act': 1", '{"ACT":1}'])
+def test_a_close_that_cannot_be_read_is_named_by_its_month(closed: str, content: str) -> None:
+    with opened(closed) as engine, engine.connect() as connection:
+        intruder = Intruder(connection, Random(1))
+        table = tables.table_of(tables.Close)
+        row = intruder.rows(table)[3]
+        intruder.unguard(table)
+        intruder.delete(table, row)
+        intruder.insert(table, row | {"content": content})
+        intruder.guard(table)
+        breach, found = named(connection, "closes")
+        connection.rollback()
+    assert breach is not None and breach.where == f"month {str(row['month'])[:7]}", found

@@ -46,6 +46,12 @@ class _Kept:
         return self.close.month
 
     @property
+    def last_act(self) -> int:
+        """The last act that its seal covers; where it does not say, that of the close itself."""
+        acts = self.close.content.get("acts")
+        return acts if isinstance(acts, int) else self.close.act_id
+
+    @property
     def where(self) -> str:
         return f"month {month_name(self.month)}"
 
@@ -54,9 +60,18 @@ def _kept(connection: Connection) -> list[_Kept]:
     asked = select(tables.table_of(tables.Close)).order_by(tables.Close.month)
     found = []
     for row in connection.execute(asked).mappings():
-        values = dict(row) | {"content": json.loads(row["content"])}
+        values = dict(row) | {"content": _read(row["content"])}
         found.append(_Kept(Closed(**values), row["content"]))
     return found
+
+
+def _read(content: str) -> dict[str, Any]:
+    """What a close says; nothing, where it was made unreadable: its seal tells that."""
+    try:
+        said_ = json.loads(content)
+    except ValueError:
+        return {}
+    return said_ if isinstance(said_, dict) else {}
 
 
 # The chain -------------------------------------------------------------------------------------------
@@ -119,7 +134,7 @@ class _Contents:
 
     def __init__(self, connection: Connection, closes: Sequence[_Kept]) -> None:
         self.connection, self.closes = connection, closes
-        self.bounds = [0, *(int(each.close.content["acts"]) for each in closes)]
+        self.bounds = [0, *(each.last_act for each in closes)]
         self.said = said_sha256(connection, self.bounds)
         self.owners = owners_sha256(connection)
         self.kept_owners = _kept_owners(connection)
@@ -168,14 +183,17 @@ class _Contents:
         sealed = kept.close.content
         after, upto = self.bounds[at], self.bounds[at + 1]
         spoken = f"acts {after + 1} to {upto}, sealed with {month_name(kept.month)}"
+        if found.keys() != sealed.keys():
+            yield Breach(5, "closes", kept.where, "What it was sealed with cannot be read.")
+            return
         yield from _tables_differ(sealed["said"], found["said"], spoken)
         yield from _tables_differ(sealed["fixed"], found["fixed"], kept.where)
         if sealed["lines"] != found["lines"]:
             yield from self._owners_differ(kept, sealed["lines"])
         plain = found.keys() - {"said", "fixed", "lines", "entries", "paid_minor"}
-        for key in sorted(plain | sealed.keys() - found.keys()):
-            if sealed.get(key) != found.get(key):
-                sentence = f"Its {key} is {found.get(key)!r}; sealed was {sealed.get(key)!r}."
+        for key in sorted(plain):
+            if sealed[key] != found[key]:
+                sentence = f"Its {key} is {found[key]!r}; sealed was {sealed[key]!r}."
                 yield Breach(5, "closes", kept.where, sentence)
         if sealed["paid_minor"] != found["paid_minor"]:
             sentence = f"It pays {found['paid_minor']}; sealed was {sealed['paid_minor']}."
@@ -213,7 +231,7 @@ def _tables_differ(sealed: Mapping[str, Any], found: Mapping[str, Any], where: s
 def _owners_stand(view: View) -> Found:
     """Each payee's lines of a closed month are as ``closed_owners`` has them, and nobody else has any."""
     connection = view.connection
-    closed = {each.month.isoformat(): each.close.content["lines"] for each in _kept(connection)}
+    closed = {each.month.isoformat(): each.close.content.get("lines") for each in _kept(connection)}
     kept = _kept_owners(connection)
     for day, sealed in closed.items():
         owners = kept.get(day, {})
