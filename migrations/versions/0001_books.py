@@ -66,6 +66,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_entries")),
     )
+    op.create_index(
+        "ix_entries_adjustments",
+        "entries",
+        ["cause"],
+        unique=False,
+        sqlite_where=sa.text("kind = 'adjustment'"),
+        postgresql_where=sa.text("kind = 'adjustment'"),
+    )
     op.create_index("ix_entries_month", "entries", ["month"], unique=False)
     op.create_index("ix_entries_payee_id", "entries", ["payee_id"], unique=False)
     op.create_table(
@@ -413,7 +421,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["known_until"], ["acts.id"], name=op.f("fk_invoices_known_until")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invoices")),
     )
-    op.create_index("ix_invoices_customer_id", "invoices", ["customer_id", "issued_on"], unique=False)
+    op.create_index(
+        "ix_invoices_customer_id", "invoices", ["customer_id", "issued_on", "known_until"], unique=False
+    )
     op.create_index("ix_invoices_known_from", "invoices", ["known_from"], unique=False)
     op.create_index(
         "ix_invoices_known_until",

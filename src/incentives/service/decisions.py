@@ -243,7 +243,7 @@ def adjustment_drafts(connection: Connection, as_of: dt.date) -> Iterator[Draft]
     approved = and_(
         decision.kind == "adjustment", decision.subject_id == adjustment.id, decision.choice == "approve"
     )
-    done = set(connection.execute(select(entry.cause).where(entry.kind == "adjustment")).scalars())
+    done = set(connection.execute(select(entry.cause).where(tables.ADJUSTMENTS)).scalars())
     asked = select(tables.table_of(adjustment)).join(decision, approved).where(adjustment.earned_on <= as_of)
     for row in connection.execute(asked.order_by(adjustment.id)):
         cause = f"adjustment:{row.id}"

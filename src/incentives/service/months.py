@@ -28,7 +28,7 @@ from incentives.store.bulk import insert_rows
 from incentives.store.digests import months_sha256, owners_sha256, rows_sha256, said_sha256, seal_of
 from incentives.store.engine import reading, trying, writing
 from incentives.store.facts_out import Known, Rules
-from incentives.store.ledger import open_month, post, unpaid
+from incentives.store.ledger import open_month, post, rows_of, unpaid
 
 GENERIC = "generic"
 
@@ -187,7 +187,7 @@ class _Closing:
         self._keep_waivers(closed)
         kept.save_payouts(connection, closed.payouts, ((number, month.first) for number in self.settled))
         drafts = [_payout_draft(each, month) for each in closed.payouts if each.pay_minor]
-        closed.ran.entries += post(connection, closed.ran.run_id, month.first, drafts)
+        closed.ran.entries += post(connection, closed.ran.run_id, month.first, rows_of(drafts))
         kept.save_payout_files(
             connection,
             self.act_id,

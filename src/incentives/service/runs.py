@@ -19,9 +19,10 @@ from incentives.service.decisions import adjustment_drafts
 from incentives.store import tables
 from incentives.store.acts import Who, latest, next_id, record
 from incentives.store.affected import Affected, affected
+from incentives.store.bulk import Row
 from incentives.store.engine import reading, writing
 from incentives.store.facts_out import Known, Rules
-from incentives.store.ledger import open_month, post, posted, record_run
+from incentives.store.ledger import open_month, post, posted, record_run, rows_of
 from incentives.store.source import StoreSource
 
 Progress = Callable[[int], None]
@@ -95,7 +96,7 @@ def run_in(
     ran.run_id = next_id(connection, tables.Run)
     for found in planned.found(workers):
         ran.findings |= found.findings
-        ran.entries += post(connection, ran.run_id, ran.month.first, found.drafts)
+        ran.entries += post(connection, ran.run_id, ran.month.first, found.rows)
         if progress:
             progress(ran.entries)
     record_run(connection, act_id, ran.month.first, ran.as_of, through, ran.scope, ran.entries)
@@ -141,14 +142,21 @@ class _Planned:
         from_day = self.affected.from_day if self.affected else None
         work = Difference(source, source.team_plans(), from_day, keep_lines)
         yield from over(source, self.rules.plans, self.as_of, work, self.scope, workers=workers)
-        yield _Found(list(adjustment_drafts(self.connection, self.as_of)))
+        yield _Found.of(adjustment_drafts(self.connection, self.as_of), keep_lines)
 
 
 @dataclass(slots=True)
 class _Found:
-    drafts: list[Draft]
+    """What was found: drafts to look at, or rows to be posted."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     findings: set[Finding] = field(default_factory=set)
     lines: dict[Key, Line] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, drafts: Iterable[Draft], keep_lines: bool) -> _Found:
+        return cls(drafts=list(drafts)) if keep_lines else cls(rows=rows_of(drafts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +177,8 @@ class Difference:
         lines: Iterable[Line] = chunk.lines
         if self.from_day is not None:
             lines = [line for line in lines if line.earned_on >= self.from_day]
-        found = _Found(list(difference(lines, self.standing(chunk))), set(chunk.findings))
+        found = _Found.of(difference(lines, self.standing(chunk)), self.keep_lines)
+        found.findings = set(chunk.findings)
         if self.keep_lines:
             found.lines = {(e.payee_id, e.plan, e.component, e.kind, e.cause, e.currency): e for e in chunk.lines}
         return found

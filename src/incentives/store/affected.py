@@ -7,7 +7,7 @@ affected, everybody is.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -170,12 +170,20 @@ class _Affected:
         credit, invoice, member = tables.Credit, tables.Invoice, tables.Membership
         credited: set[str] = set()
         for some in batches(self.invoices, 5000):
-            standing = or_(credit.known_until.is_(None), credit.known_until > self.since)
-            credited |= self._texts(select(credit.payee_id).where(credit.invoice_id.in_(some), standing))
-            self.teams |= self._texts(select(invoice.team).where(invoice.invoice_id.in_(some)))
+            for standing in self._standing(credit):
+                credited |= self._texts(select(credit.payee_id).where(credit.invoice_id.in_(some), standing))
+            for standing in self._standing(invoice):
+                self.teams |= self._texts(select(invoice.team).where(invoice.invoice_id.in_(some), standing))
         self.payees |= credited
         for some in batches(credited, 5000):
             self.teams |= self._texts(select(member.team).where(member.payee_id.in_(some)))
+
+    def _standing(self, model: type[Base]) -> Iterator[Any]:
+        """What stands, and what stood until the news: one after the other, since each has an index of its own."""
+        columns = tables.table_of(model).c
+        yield columns.known_until.is_(None)
+        if model.__tablename__ in self.changed:
+            yield columns.known_until > self.since
 
     def _above(self) -> None:
         """Everybody above those affected, on whatever days."""

@@ -37,10 +37,12 @@ def rows(connection: Connection, asked: Select[*tuple[Any, ...]]) -> Iterator[An
         yield from some
 
 
-def insert_rows(connection: Connection, model: type[Base], rows: Iterable[Row]) -> int:
-    """Insert rows; how many there were."""
+def insert_rows(
+    connection: Connection, model: type[Base], rows: Iterable[Row], days_are_written: bool = False
+) -> int:
+    """Insert rows; how many there were. Days may be text already, which both databases take."""
     if connection.dialect.name == "sqlite":
-        return _into_sqlite(connection, model, rows)
+        return _into_sqlite(connection, model, rows if days_are_written else written_days(model, rows))
     return _into_postgresql(connection, model, rows)
 
 
@@ -53,7 +55,7 @@ def _into_sqlite(connection: Connection, model: type[Base], rows: Iterable[Row])
     at_once = _SQLITE_VARIABLES // len(table.columns)
     whole = f"INSERT INTO {table.name} ({names}) VALUES {', '.join([one] * at_once)}"
     written = 0
-    for batch in batches(_with_written_days(table.columns, rows), at_once):
+    for batch in batches(rows, at_once):
         statement = whole
         if len(batch) < at_once:
             statement = f"INSERT INTO {table.name} ({names}) VALUES {', '.join([one] * len(batch))}"
@@ -62,8 +64,9 @@ def _into_sqlite(connection: Connection, model: type[Base], rows: Iterable[Row])
     return written
 
 
-def _with_written_days(columns: Any, rows: Iterable[Row]) -> Iterator[Row]:
-    """SQLite keeps days as text."""
+def written_days(model: type[Base], rows: Iterable[Row], after: int = 0) -> Iterator[Row]:
+    """Rows with their days as text, as SQLite keeps them. ``after`` so many columns of the table they begin."""
+    columns = list(table_of(model).columns)[after:]
     places = [place for place, column in enumerate(columns) if isinstance(column.type, Date)]
     if not places:
         yield from rows

@@ -12,7 +12,7 @@ from incentives.calendar import Period, period_of
 from incentives.ledger.entries import Draft, Entry, Key, Posted
 from incentives.store import tables
 from incentives.store.acts import next_id
-from incentives.store.bulk import insert_rows, rows
+from incentives.store.bulk import Row, insert_rows, rows, written_days
 from incentives.store.facts_out import Rules
 
 _NEXT_DAY = dt.timedelta(days=1)
@@ -92,11 +92,20 @@ def _key(payee_id: str, plan: str, component: str, kind: str, cause: str, curren
     return (payee_id, plan, component, kind, cause, currency)
 
 
-def post(connection: Connection, run_id: int, month: dt.date, drafts: Iterable[Draft]) -> int:
-    """Write entries into a month; how many."""
-    first = next_id(connection, tables.Entry)
-    framed = ((number, run_id, month, *draft) for number, draft in enumerate(drafts, first))
-    return insert_rows(connection, tables.Entry, framed)
+def rows_of(drafts: Iterable[Draft]) -> list[Row]:
+    """Drafts as :func:`post` takes them: ready to be written, and quick to send from one process to another."""
+    return [tuple(row) for row in written_days(tables.Entry, drafts, _FRAME)]
+
+
+_FRAME = len(("id", "run_id", "month"))
+"""The columns of an entry that a draft does not have."""
+
+
+def post(connection: Connection, run_id: int, month: dt.date, drafted: Iterable[Row]) -> int:
+    """Write entries into a month, from the rows of their drafts; how many."""
+    first, day = next_id(connection, tables.Entry), month.isoformat()
+    framed = ((number, run_id, day, *row) for number, row in enumerate(drafted, first))
+    return insert_rows(connection, tables.Entry, framed, days_are_written=True)
 
 
 def record_run(

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select, union
+from sqlalchemy import Connection, and_, func, or_, select, union
+from sqlalchemy.orm import aliased
 
 from incentives.calculation.chunks import Scope, Wanted
 from incentives.facts import Assignment, EventRef, Facts, Invoice, Membership, Surroundings
@@ -154,16 +155,18 @@ class StoreSource:
             first_of_all = known.connection.execute(of_all).scalar()
         two_sources = self._two_sources
         if two_sources is None:
-            two_sources = self._sources_of(select(tables.Event.event_id).where(tables.Event.invoice_id.in_(ids)))
+            two_sources = self._sources_of(ids)
         return Surroundings(first_of_all, first, two_sources, self._conflicts)
 
-    def _sources_of(self, event_ids: Select[str] | None) -> dict[str, dt.date]:
-        """Which of these event ids (``None``: of all) stand under two sources, and from when on: the second of
-        their first days."""
-        event, known = tables.Event, self.known
-        several = select(event.event_id).group_by(event.event_id).having(func.count() > 1)
-        if event_ids is not None:
-            several = several.where(event.event_id.in_(event_ids))
+    def _sources_of(self, ids: Ids | None) -> dict[str, dt.date]:
+        """Which event ids of these invoices (``None``: of all) stand under two sources, and from when on: the
+        second of their first days."""
+        event, other, known = tables.Event, aliased(tables.Event), self.known
+        if ids is None:
+            several = select(event.event_id).group_by(event.event_id).having(func.count() > 1)
+        else:
+            elsewhere = and_(other.event_id == event.event_id, other.source != event.source)
+            several = select(event.event_id).join(other, elsewhere).where(event.invoice_id.in_(ids))
         asked = select(event.event_id, event.source, event.occurred_on).where(event.event_id.in_(several))
         if self.through is not None:
             asked = asked.where(event.known_from <= self.through)

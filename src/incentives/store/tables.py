@@ -261,7 +261,7 @@ class Invoice(Versioned, Base):
     __tablename__ = "invoices"
     __table_args__ = (
         _now("invoices", "invoice_id"),
-        Index("ix_invoices_customer_id", "customer_id", "issued_on"),
+        Index("ix_invoices_customer_id", "customer_id", "issued_on", "known_until"),
         Index("ix_invoices_team", "team"),
     )
     invoice_id: Mapped[str]
@@ -467,6 +467,10 @@ class Run(Base):
     entries: Mapped[int]
 
 
+ADJUSTMENTS = text("kind = 'adjustment'")
+"""Few among millions: an index of their own finds them, where this very text asks for them."""
+
+
 class Entry(Base):
     """A row of the ledger (:class:`incentives.ledger.entries.Entry`)."""
 
@@ -474,6 +478,7 @@ class Entry(Base):
     __table_args__ = (
         Index("ix_entries_payee_id", "payee_id"),
         Index("ix_entries_month", "month"),
+        Index("ix_entries_adjustments", "cause", sqlite_where=ADJUSTMENTS, postgresql_where=ADJUSTMENTS),
         _in_reach("amount_minor"),
     )
     id: Mapped[Id]
