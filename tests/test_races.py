@@ -30,7 +30,7 @@ from test_store_changes import CREDITS, EVENTS, FIRST, INVOICES, LINES, REPORTIN
 if TYPE_CHECKING:
     from postgres import Server
 
-ROUNDS = {"close": 20, "import-close": 40, "same-file": 60, "one-event": 40, "payout": 30, "run": 10}
+ROUNDS = {"close": 16, "import-close": 40, "same-file": 50, "one-event": 24, "payout": 60, "run": 10}
 """Two hundred on each database."""
 DEEP_TIMES = 10
 READS = 0.04
