@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from incentives.calculation.curve import Curve
 from incentives.money import PPM, rounded
@@ -35,7 +35,7 @@ def earns(version: Version, example: Example) -> int:
     """What the example's amounts earn in one window, every factor 1, capped as the component says."""
     component = version.component(example.component)
     assert isinstance(component, Commission), "documents accept examples of commissions only"
-    tiers = Curve(version.effective_from, component).tiers(None)
+    tiers = Curve(version.effective_from, replace(component, multipliers=())).tiers(None)
     collected_minor = sum(example.collected_minor)
     if component.tiers_apply == "whole_amount":
         worth_ppm = tiers.rate_at(collected_minor) * collected_minor
