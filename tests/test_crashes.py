@@ -202,8 +202,11 @@ def _does(act: Act, url: str, pipe: Pipe) -> None:
     signal.pause()
 
 
-def killed(act: Act, url: str, after_seconds: float) -> bool:
-    """Do an act in a process of its own and kill it; whether the act had been acknowledged by then."""
+def killed(act: Act, url: str, after_seconds: float | None) -> bool:
+    """Do an act in a process of its own and kill it; whether the act had been acknowledged by then.
+
+    ``None`` kills it as soon as the act is acknowledged.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["test_crashes"])
     ours, theirs = context.Pipe()
@@ -211,7 +214,7 @@ def killed(act: Act, url: str, after_seconds: float) -> bool:
     process.start()
     theirs.close()
     assert ours.recv() == "begins"
-    time.sleep(after_seconds)
+    ours.poll(after_seconds)
     process.kill()
     process.join()
     try:
@@ -233,10 +236,10 @@ def test_a_process_that_is_killed_leaves_all_of_an_act_or_nothing(shelf: Shelf) 
         stage.act(url)
         usual_seconds = time.monotonic() - begun
         shelf.drop(url)
-        for _ in range(ROUNDS):
+        within = [rng.uniform(0, 1.3) * usual_seconds for _ in range(ROUNDS)]
+        for after_seconds in (0, *within, None):
             url = fresh(shelf, stage)
-            after_seconds = rng.uniform(0, 1.3) * usual_seconds
-            where = f"{stage.act.__name__}, killed after {after_seconds:.3f} s, seed {seed}"
+            where = f"{stage.act.__name__}, killed after {after_seconds} s, seed {seed}"
             acknowledged = killed(stage.act, url, after_seconds)
             left = rows(url)
             assert left in (stage.rows_before, stage.rows_after), where

@@ -55,6 +55,17 @@ def test_a_close_that_nobody_lived_to_tell_is_written_down_before_anybody_is_pai
     assert written(books) == [("2025-01", seal)]
 
 
+def test_a_seal_that_cannot_be_written_down_is_said_and_made_up_for(
+    books: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(Rejected, match="could not be written down"):
+        patch.setenv(seals.VARIABLE, str(tmp_path / "no-such-folder" / "seals"))
+        closed(books, JANUARY)
+    february = closed(books, FEBRUARY)
+    assert [month for month, _ in written(books)] == ["2025-01", "2025-02"]
+    assert written(books)[-1] == february
+
+
 def _power_goes(*_: object) -> None:
     raise RuntimeError("the power went")
 

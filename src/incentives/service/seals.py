@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -27,22 +28,33 @@ def witness_file(engine: Engine) -> Path | None:
     return Path(f"{database}.seals") if engine.dialect.name == "sqlite" and database else None
 
 
-def witness(engine: Engine, connection: Connection) -> None:
-    """Write down outside the store every seal that is not yet: also that of a close which nobody lived to tell."""
-    file = witness_file(engine)
+def unwitnessed(connection: Connection) -> list[tuple[str, str]]:
+    """Month and seal of every close that is not written down outside: also of one that nobody lived to tell."""
+    file = witness_file(connection.engine)
     if file is None:
-        return
+        return []
     written = set(witnessed(file))
-    missing = [seal for each in closes(connection) if (seal := (month_name(each.month), each.seal)) not in written]
-    if not missing:
+    return [seal for each in closes(connection) if (seal := (month_name(each.month), each.seal)) not in written]
+
+
+def witness(engine: Engine, missing: Sequence[tuple[str, str]]) -> None:
+    """Write seals down outside the store, once the store has kept them; it is not asked again."""
+    file = witness_file(engine)
+    if file is None or not missing:
         return
     text = "".join(f"{month} {seal}\n" for month, seal in missing)
-    if file.exists() and not (file.read_bytes() or b"\n").endswith(b"\n"):
-        text = f"\n{text}"  # what was being written when the power went stays a line of its own
-    with file.open("a", encoding="ascii") as lines:
-        lines.write(text)
-        lines.flush()
-        os.fsync(lines.fileno())
+    try:
+        if file.exists() and not (file.read_bytes() or b"\n").endswith(b"\n"):
+            text = f"\n{text}"  # what was being written when the power went stays a line of its own
+        with file.open("a", encoding="ascii") as lines:
+            lines.write(text)
+            lines.flush()
+            os.fsync(lines.fileno())
+    except OSError as error:
+        month, _ = missing[-1]
+        sentence = f"{month} is closed, but its seal could not be written down: {error.strerror}."
+        cure = "Make the file writable. The next close writes what is missing."
+        raise Rejected([Problem(str(file), 0, "", "seal-not-written", sentence, cure)]) from None
 
 
 def witnessed(file: Path) -> list[tuple[str, str]]:
