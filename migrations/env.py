@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from incentives.store import desk  # noqa: F401 (its tables belong to the same store)
 from incentives.store.tables import Base
 
 context.configure(

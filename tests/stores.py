@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from incentives.store import tables
 from incentives.store.acts import Who
+from incentives.store.desk import CHANGEABLE
 from incentives.store.engine import engine_for, read_url
 from incentives.store.upgrade import upgrade
 
@@ -96,8 +97,11 @@ def everything(engine: Engine, *without: type[tables.Base]) -> dict[str, list[An
 
 
 def models() -> list[type[tables.Base]]:
-    """Every table's model."""
-    return sorted((mapper.class_ for mapper in tables.Base.registry.mappers), key=lambda each: each.__tablename__)
+    """The model of every table of the books: of what never changes, or only ends."""
+    known = (mapper.class_ for mapper in tables.Base.registry.mappers)
+    return sorted(
+        (each for each in known if each.__tablename__ not in CHANGEABLE), key=lambda each: each.__tablename__
+    )
 
 
 def written(connection: Connection, model: type[tables.Base], **values: Any) -> None:

@@ -21,6 +21,7 @@ from incentives.service.payouts import payout
 from incentives.service.runs import run
 from incentives.store import guards, tables
 from incentives.store.acts import record
+from incentives.store.desk import CHANGEABLE
 from incentives.store.engine import reading, writing
 from incentives.store.tables import APPEND_ONLY, VERSIONED, Base
 from incentives.store.upgrade import StoreNotReady, check_ready, exists, upgrade
@@ -82,6 +83,7 @@ def _fill(engine: Engine) -> None:
             (tables.Release, one | {"hold_id": 1, "reason": "r"}),
             (tables.Question, one | _QUESTION),
             (tables.Answer, {"question_id": 1, "act_id": act_id, "answer": "a"}),
+            (tables.Acknowledgement, one | {"payee_id": "p", "kind": "letter", "subject": "s", "sha256": "s"}),
             (tables.Run, one | _run(JANUARY)),
             (tables.Entry, _entry(1, JANUARY)),
             (tables.Waiver, {"month": JANUARY, "item": "holds", "act_id": act_id, "reason": "r"}),
@@ -184,9 +186,8 @@ def test_the_guards_are_those_of_the_manifest(shelf: Shelf, books: Engine) -> No
     check_ready(books)
 
 
-def test_every_table_is_either_append_only_or_versioned() -> None:
-    assert sorted((*APPEND_ONLY, *VERSIONED)) == sorted(Base.metadata.tables)
-    assert set(APPEND_ONLY) & set(VERSIONED) == set()
+def test_every_table_is_append_only_or_versioned_or_stands_on_the_desk() -> None:
+    assert sorted((*APPEND_ONLY, *VERSIONED, *CHANGEABLE)) == sorted(Base.metadata.tables)
     assert len(VERSIONED) == 11
 
 
@@ -375,7 +376,7 @@ def _said_by_check(engine: Engine) -> str:
 def test_any_trigger_that_is_dropped_is_missed_by_name(books: Engine) -> None:
     with books.connect() as connection:
         triggers = _triggers(connection)
-    assert len(triggers) > 2 * len(Base.metadata.tables)
+    assert len(triggers) > 2 * len((*APPEND_ONLY, *VERSIONED))
     for name, table, _ in triggers:
         with books.connect() as connection:
             transaction = connection.execution_options(writes=True).begin()

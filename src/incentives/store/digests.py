@@ -47,6 +47,7 @@ SAID = (
     tables.Release,
     tables.Question,
     tables.Answer,
+    tables.Acknowledgement,
     tables.Run,
     tables.Waiver,
     tables.PayoutFile,

@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from incentives.places import data_dir
+from incentives.store.desk import CHANGEABLE
 from incentives.store.engine import PRAGMAS
 from incentives.store.tables import APPEND_ONLY, VERSIONED, Base
 
@@ -223,6 +224,7 @@ def allowed() -> Mapping[str, frozenset[str]]:
     """
     both = frozenset({"SELECT", "INSERT"})
     may = dict.fromkeys(APPEND_ONLY, both) | dict.fromkeys(VERSIONED, both | {"UPDATE (known_until)"})
+    may |= dict.fromkeys(CHANGEABLE, both | {"UPDATE", "DELETE"})
     return may | {"books": both | {"UPDATE (id)"}, "alembic_version": frozenset({"SELECT"})}
 
 

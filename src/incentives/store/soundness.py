@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from incentives.store import tables
+from incentives.store.desk import CHANGEABLE
 from incentives.store.digests import known_by
 from incentives.store.tables import Base
 
@@ -46,6 +47,7 @@ WRITTEN_BY: Mapping[str, tuple[str, ...]] = {
     "releases": ("release",),
     "questions": ("ask",),
     "answers": ("answer",),
+    "acknowledgements": ("acknowledge",),
     "runs": ("run",),
     "closes": ("close",),
     "waivers": ("waive",),
@@ -66,6 +68,7 @@ LEAVES: Mapping[str, str] = {
     "release": "releases",
     "ask": "questions",
     "answer": "answers",
+    "acknowledge": "acknowledgements",
     "waive": "waivers",
     "payout": "deliveries",
     "receipt": "receipts",
@@ -191,4 +194,4 @@ def _quoted(name: str) -> str:
 
 
 def _tables() -> list[Table]:
-    return list(Base.metadata.sorted_tables)
+    return [table for table in Base.metadata.sorted_tables if table.name not in CHANGEABLE]

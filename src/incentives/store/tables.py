@@ -100,7 +100,8 @@ def _in_reach(column: str) -> CheckConstraint:
     return CheckConstraint(f"{column} > -{LIMIT_MINOR} AND {column} < {LIMIT_MINOR}", name=f"{column}_in_reach")
 
 
-def _one_of(column: str, *values: str) -> CheckConstraint:
+def one_of(column: str, *values: str) -> CheckConstraint:
+    """A column that holds one of these words."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
@@ -150,8 +151,8 @@ class Decision(Base):
     __tablename__ = "decisions"
     __table_args__ = (
         UniqueConstraint("kind", "subject_id"),
-        _one_of("kind", "rule", "adjustment", "hold", "release", "conflict"),
-        _one_of("choice", "approve", "reject", "keep", "replace"),
+        one_of("kind", "rule", "adjustment", "hold", "release", "conflict"),
+        one_of("choice", "approve", "reject", "keep", "replace"),
     )
     id: Mapped[Id]
     act_id: Mapped[ActId]
@@ -164,7 +165,7 @@ class RuleRevision(Base):
     """A plan or the company's settings as a document; in force once somebody else approves it."""
 
     __tablename__ = "rule_revisions"
-    __table_args__ = (_one_of("kind", "plan", "company"),)
+    __table_args__ = (one_of("kind", "plan", "company"),)
     id: Mapped[Id]
     act_id: Mapped[ActId]
     kind: Mapped[str]
@@ -377,7 +378,7 @@ class Conflict(Base):
     __tablename__ = "conflicts"
     __table_args__ = (
         UniqueConstraint("kind", "source", "subject", "content"),
-        _one_of("kind", "event", "invoice"),
+        one_of("kind", "event", "invoice"),
     )
     id: Mapped[Id]
     act_id: Mapped[ActId]
@@ -408,7 +409,7 @@ class Hold(Base):
     """Earned, not paid: an invoice, a customer or a payee, once somebody else approves it."""
 
     __tablename__ = "holds"
-    __table_args__ = (_one_of("kind", "invoice", "customer", "payee"),)
+    __table_args__ = (one_of("kind", "invoice", "customer", "payee"),)
     id: Mapped[Id]
     act_id: Mapped[ActId]
     kind: Mapped[str]
@@ -449,6 +450,22 @@ class Answer(Base):
     )
     act_id: Mapped[ActId]
     answer: Mapped[str]
+
+
+class Acknowledgement(Base):
+    """A payee has seen a statement, or the letter of a plan version: this very text, once."""
+
+    __tablename__ = "acknowledgements"
+    __table_args__ = (
+        UniqueConstraint("payee_id", "kind", "subject", "sha256"),
+        one_of("kind", "statement", "letter"),
+    )
+    id: Mapped[Id]
+    act_id: Mapped[ActId]
+    payee_id: Mapped[str]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    sha256: Mapped[str]
 
 
 # The ledger ----------------------------------------------------------------------------------------------
