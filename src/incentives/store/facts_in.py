@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from incentives.facts import Credit, Event, Facts, Invoice
 from incentives.store import tables
 from incentives.store.acts import next_id, said
 from incentives.store.bulk import Row, batches, insert_rows
-from incentives.store.facts_out import Known
+from incentives.store.facts_out import Ids, Known
 from incentives.store.tables import Base
 
 Unit = tuple[Any, ...]
@@ -290,13 +290,15 @@ def _stood_before(connection: Connection, invoice: Invoice) -> bool:
                 select(table.c.known_from).where(table.c.invoice_id == invoice.invoice_id)
             ).scalars()
         )
-    this = select(tables.Invoice.invoice_id).where(tables.Invoice.invoice_id == invoice.invoice_id)
     content = replace(invoice, credits=())
     return any(
         replace(stood, credits=()) == content
         for act_id in acts
-        for stood in Known(connection, act_id).invoices(this)
+        for stood in Known(connection, act_id).invoices(_THIS, this=invoice.invoice_id)
     )
+
+
+_THIS: Ids = select(tables.Invoice.invoice_id).where(tables.Invoice.invoice_id == bindparam("this"))
 
 
 def replace_invoice(connection: Connection, act_id: int, invoice: Invoice) -> None:

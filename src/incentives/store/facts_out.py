@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, or_, select
 
 from incentives.documents.company import read_company
 from incentives.documents.plans import read_plan
@@ -35,12 +35,14 @@ from incentives.facts import (
 )
 from incentives.rules.plan import Plan
 from incentives.store import tables
-from incentives.store.bulk import rows
+from incentives.store.bulk import Row
+from incentives.store.questions import Question, Value, one_of
 from incentives.store.tables import Base
 
 Condition = ColumnElement[bool]
+"""Made once, with named values: a question is kept under the conditions that it was made with."""
 Ids = Select[str]
-"""Which invoices: a query that answers their ids."""
+"""Which invoices: a query that answers their ids, made once as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +75,7 @@ class Known:
 
     def documents(self) -> dict[tuple[str, str], str]:
         """The last approved revision of each rule as it was written, by kind and name."""
-        revision, decision = tables.RuleRevision, tables.Decision
-        asked = (
-            select(revision.kind, revision.name, revision.document)
-            .join(decision, and_(decision.kind == "rule", decision.subject_id == revision.id))
-            .where(decision.choice == "approve")
-            .order_by(decision.act_id, revision.id)
-        )
-        if self.through is not None:
-            asked = asked.where(decision.act_id <= self.through)
-        return {(kind, name): document for kind, name, document in self.connection.execute(asked)}
+        return {(kind, name): document for kind, name, document in self.ask(_documents(self.is_now))}
 
     # Facts -------------------------------------------------------------------------------------------
 
@@ -102,90 +95,89 @@ class Known:
             fx_rates=tuple(self.fx_rates()),
         )
 
-    def payees(self, *where: Condition) -> Iterator[Payee]:
+    def payees(self, where: Condition | None = None, **values: Value) -> Iterator[Payee]:
         """Payees."""
-        return (Payee(*row) for row in self._rows(tables.Payee, *where))
+        return (Payee(*row) for row in self._rows(tables.Payee, where, values))
 
-    def reporting(self, *where: Condition) -> Iterator[Reporting]:
+    def reporting(self, where: Condition | None = None, **values: Value) -> Iterator[Reporting]:
         """Who reports to whom."""
-        return (Reporting(*row) for row in self._rows(tables.Reporting, *where))
+        return (Reporting(*row) for row in self._rows(tables.Reporting, where, values))
 
-    def memberships(self, *where: Condition) -> Iterator[Membership]:
+    def memberships(self, where: Condition | None = None, **values: Value) -> Iterator[Membership]:
         """Who is in which team."""
-        return (Membership(*row) for row in self._rows(tables.Membership, *where))
+        return (Membership(*row) for row in self._rows(tables.Membership, where, values))
 
-    def customers(self, *where: Condition) -> Iterator[Customer]:
+    def customers(self, where: Condition | None = None, **values: Value) -> Iterator[Customer]:
         """Customers."""
-        return (Customer(*row) for row in self._rows(tables.Customer, *where))
+        return (Customer(*row) for row in self._rows(tables.Customer, where, values))
 
-    def credit_records(self, *where: Condition) -> Iterator[CreditRecord]:
+    def credit_records(self, where: Condition | None = None, **values: Value) -> Iterator[CreditRecord]:
         """What credit knew of customers."""
-        return (CreditRecord(*row) for row in self._rows(tables.CreditRecord, *where))
+        return (CreditRecord(*row) for row in self._rows(tables.CreditRecord, where, values))
 
-    def assignments(self, rules: Rules, *where: Condition) -> Iterator[Assignment]:
+    def assignments(self, rules: Rules, where: Condition | None = None, **values: Value) -> Iterator[Assignment]:
         """Which plan in force holds for whom."""
         names = {plan.plan for plan in rules.plans}
-        return (Assignment(*row) for row in self._rows(tables.Assignment, *where) if row[0] in names)
+        return (Assignment(*row) for row in self._rows(tables.Assignment, where, values) if row[0] in names)
 
-    def targets(self, rules: Rules, *where: Condition) -> Iterator[Target]:
+    def targets(self, rules: Rules, where: Condition | None = None, **values: Value) -> Iterator[Target]:
         """Targets of plans in force."""
         names = {plan.plan for plan in rules.plans}
-        return (_target(row) for row in self._rows(tables.Target, *where) if row[0] in names)
+        return (_target(row) for row in self._rows(tables.Target, where, values) if row[0] in names)
 
-    def fx_rates(self, *where: Condition) -> Iterator[FxRate]:
+    def fx_rates(self, where: Condition | None = None, **values: Value) -> Iterator[FxRate]:
         """Rates."""
-        return (FxRate(*row) for row in self._rows(tables.FxRate, *where))
+        return (FxRate(*row) for row in self._rows(tables.FxRate, where, values))
 
-    def invoices(self, ids: Ids | None = None) -> list[Invoice]:
+    def invoices(self, ids: Ids | None = None, **values: Value) -> list[Invoice]:
         """Invoices with their lines and, in listed order, their credits."""
         lines: dict[str, list[InvoiceLine]] = {}
-        for invoice_id, _, line, net, tax, category, cost, counts in self._of_invoices(tables.InvoiceLine, ids):
+        of_invoices = self._of_invoices(tables.InvoiceLine, ids, values)
+        for invoice_id, _, line, net, tax, category, cost, counts in of_invoices:
             made = InvoiceLine(line, net, tax, category, cost, bool(counts))
             lines.setdefault(invoice_id, []).append(made)
         credits: dict[str, list[Credit]] = {}
-        for invoice_id, _, payee_id, role, share_ppm in self._of_invoices(tables.Credit, ids):
+        for invoice_id, _, payee_id, role, share_ppm in self._of_invoices(tables.Credit, ids, values):
             credits.setdefault(invoice_id, []).append(Credit(payee_id, role, share_ppm))
         return [
             _invoice(row, lines.get(row[0], ()), credits.get(row[0], ()))
-            for row in self._of_invoices(tables.Invoice, ids)
+            for row in self._of_invoices(tables.Invoice, ids, values)
         ]
 
-    def events(self, ids: Ids | None = None, held: Container[str] | None = None) -> Iterator[Event]:
+    def events(
+        self, ids: Ids | None = None, held: Container[str] | None = None, **values: Value
+    ) -> Iterator[Event]:
         """Events of some invoices; ``held`` are these invoices too.
 
         One in conflict comes in all its versions, one that was replaced in the version that was chosen.
         """
-        table = tables.table_of(tables.Event)
-        asked = select(*list(table.columns)[2:])
-        if self.through is not None:
-            asked = asked.where(table.c.known_from <= self.through)
-        if ids is not None:
-            asked = asked.where(table.c.invoice_id.in_(ids))
         versions = self.versions
-        made = (Event(*row) for row in rows(self.connection, asked))
+        made = (Event(*row) for row in self.ask(_events(ids, self.is_now), **values))
         yield from (event for event in made if event.ref not in versions) if versions else made
         for each in versions.values():
             for event in each:
                 if held is None or event.invoice_id in held:
                     yield event
 
-    def is_known(self, model: type[Base]) -> Condition:
-        """Whether a versioned row is what is known."""
-        columns = tables.table_of(model).c
-        if self.through is None:
-            return columns.known_until.is_(None)
-        until = columns.known_until
-        return and_(columns.known_from <= self.through, or_(until.is_(None), until > self.through))
+    @property
+    def is_now(self) -> bool:
+        """Whether it is what is known now that is asked for."""
+        return self.through is None
 
-    def _rows(self, model: type[Base], *where: Condition) -> Iterable[Any]:
-        """The contents of a versioned table in the order in which they became known."""
-        table = tables.table_of(model)
-        content = [column for column in table.columns if column.name not in ("id", "known_from", "known_until")]
-        asked = select(*content).where(self.is_known(model), *where).order_by(table.c.id)
-        return rows(self.connection, asked)
+    @property
+    def _at(self) -> dict[str, int]:
+        """The act that a question of then is asked with."""
+        return {} if self.through is None else {"through": self.through}
 
-    def _of_invoices(self, model: type[Base], ids: Ids | None) -> Iterable[Any]:
-        return self._rows(model) if ids is None else self._rows(model, model.__table__.c.invoice_id.in_(ids))
+    def ask(self, question: Question, **values: Value) -> Iterable[Row]:
+        """The rows that answer a question about what is known (:func:`is_known`)."""
+        return question.rows(self.connection, **self._at, **values)
+
+    def _rows(self, model: type[Base], where: Condition | None, values: Mapping[str, Value]) -> Iterable[Row]:
+        return self.ask(_contents(model, where, self.is_now), **values)
+
+    def _of_invoices(self, model: type[Base], ids: Ids | None, values: Mapping[str, Value]) -> Iterable[Row]:
+        return self.ask(_contents_of_invoices(model, ids, self.is_now), **values)
 
     # Conflicts ---------------------------------------------------------------------------------------
 
@@ -193,29 +185,87 @@ class Known:
     def versions(self) -> dict[EventRef, list[Event]]:
         """Of every event that came in several versions those that count as its content now: the one that was
         chosen, or that came first, and every one that waits for a decision."""
-        conflict, decision = tables.Conflict, tables.Decision
-        decided = and_(decision.kind == "conflict", decision.subject_id == conflict.id)
-        asked = select(conflict.source, conflict.subject, conflict.content, decision.choice)
-        if self.through is not None:
-            asked = asked.where(conflict.act_id <= self.through)
-            decided = and_(decided, decision.act_id <= self.through)
-        asked = asked.outerjoin(decision, decided).where(conflict.kind == "event")
-        others = list(self.connection.execute(asked.order_by(decision.act_id, conflict.id)))
-        found = {event.ref: [event] for event in self._first_versions({row.subject for row in others})}
+        others = list(self.ask(_conflicts(self.is_now)))
+        found = {event.ref: [event] for event in self._first_versions({row[1] for row in others})}
         for source, subject, content, choice in others:
             event, standing = event_from(content), found[source, subject]
             if choice == "replace":
                 standing[0] = event
             elif choice != "keep":
                 standing.append(event)
-        wanted = {(row.source, row.subject) for row in others}
+        wanted = {(row[0], row[1]) for row in others}
         return {ref: events for ref, events in found.items() if ref in wanted}
 
     def _first_versions(self, event_ids: set[str]) -> Iterator[Event]:
-        table = tables.table_of(tables.Event)
         if event_ids:
-            asked = select(*list(table.columns)[2:]).where(table.c.event_id.in_(event_ids))
-            yield from (Event(*row) for row in self.connection.execute(asked))
+            yield from (Event(*row) for row in _FIRST_VERSIONS.rows(self.connection, events=event_ids))
+
+
+# Questions -------------------------------------------------------------------------------------------
+
+
+def is_known(model: type[Base], now: bool) -> Condition:
+    """Whether a versioned row is what is known now, or what was known at the act ``through``."""
+    columns = tables.table_of(model).c
+    until = columns.known_until
+    if now:
+        return until.is_(None)
+    through: BindParameter[int] = bindparam("through")
+    return and_(columns.known_from <= through, or_(until.is_(None), until > through))
+
+
+@lru_cache(maxsize=256)
+def _contents(model: type[Base], where: Condition | None, now: bool) -> Question:
+    """The contents of a versioned table in the order in which they became known."""
+    table = tables.table_of(model)
+    content = [column for column in table.columns if column.name not in ("id", "known_from", "known_until")]
+    asked = select(*content).where(is_known(model, now)).order_by(table.c.id)
+    return Question(asked if where is None else asked.where(where))
+
+
+@lru_cache(maxsize=256)
+def _contents_of_invoices(model: type[Base], ids: Ids | None, now: bool) -> Question:
+    return _contents(model, None if ids is None else tables.table_of(model).c.invoice_id.in_(ids), now)
+
+
+_EVENT = list(tables.table_of(tables.Event).columns)[2:]
+"""As :class:`incentives.facts.Event` has its fields."""
+_FIRST_VERSIONS = Question(select(*_EVENT).where(one_of(tables.Event.event_id, "events")))
+
+
+@lru_cache(maxsize=256)
+def _events(ids: Ids | None, now: bool) -> Question:
+    columns = tables.table_of(tables.Event).c
+    asked = select(*_EVENT)
+    if ids is not None:
+        asked = asked.where(columns.invoice_id.in_(ids))
+    return Question(asked if now else asked.where(columns.known_from <= bindparam("through")))
+
+
+@lru_cache
+def _documents(now: bool) -> Question:
+    """Every approved revision of every rule, in the order in which they were approved."""
+    revision, decision = tables.RuleRevision, tables.Decision
+    asked = (
+        select(revision.kind, revision.name, revision.document)
+        .join(decision, and_(decision.kind == "rule", decision.subject_id == revision.id))
+        .where(decision.choice == "approve")
+        .order_by(decision.act_id, revision.id)
+    )
+    return Question(asked if now else asked.where(decision.act_id <= bindparam("through")))
+
+
+@lru_cache
+def _conflicts(now: bool) -> Question:
+    """Every version of an event but the first, and what was decided about it."""
+    conflict, decision = tables.Conflict, tables.Decision
+    decided = and_(decision.kind == "conflict", decision.subject_id == conflict.id)
+    asked = select(conflict.source, conflict.subject, conflict.content, decision.choice)
+    if not now:
+        asked = asked.where(conflict.act_id <= bindparam("through"))
+        decided = and_(decided, decision.act_id <= bindparam("through"))
+    asked = asked.outerjoin(decision, decided).where(conflict.kind == "event")
+    return Question(asked.order_by(decision.act_id, conflict.id))
 
 
 @lru_cache(maxsize=1024)

@@ -7,18 +7,19 @@ runs holds the books.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
-from functools import cached_property
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache, cached_property
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, union
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, union
 from sqlalchemy.orm import aliased
 
 from incentives.calculation.chunks import Scope, Wanted
-from incentives.facts import Assignment, EventRef, Facts, Invoice, Membership, Surroundings
+from incentives.facts import Assignment, EventRef, Facts, Membership, Surroundings
 from incentives.store import tables
 from incentives.store.engine import engine_for, read_url
-from incentives.store.facts_out import Ids, Known, Rules
+from incentives.store.facts_out import Ids, Known, Rules, is_known
+from incentives.store.questions import Question, one_of
 
 
 class StoreSource:
@@ -49,25 +50,26 @@ class StoreSource:
         """
         known = self.known
         credit, invoice, assigned = tables.Credit, tables.Invoice, tables.Assignment
+        now = known.is_now
         payees = union(
-            select(tables.Payee.payee_id).where(known.is_known(tables.Payee)),
-            select(assigned.payee_id).where(known.is_known(assigned)),
-            select(credit.payee_id).where(known.is_known(credit)),
+            select(tables.Payee.payee_id).where(is_known(tables.Payee, now)),
+            select(assigned.payee_id).where(is_known(assigned, now)),
+            select(credit.payee_id).where(is_known(credit, now)),
             select(tables.Entry.payee_id),
         )
-        teams = select(assigned.team).where(known.is_known(assigned)).distinct()
-        credited = select(credit.invoice_id).where(known.is_known(credit))
-        alone = select(invoice.invoice_id).where(known.is_known(invoice), invoice.invoice_id.not_in(credited))
+        teams = select(assigned.team).where(is_known(assigned, now)).distinct()
+        credited = select(credit.invoice_id).where(is_known(credit, now))
+        alone = select(invoice.invoice_id).where(is_known(invoice, now), invoice.invoice_id.not_in(credited))
         self._two_sources = self._sources_of(None)
         return Scope(self._names(payees), self._names(teams), self._names(alone))
 
     def team_plans(self) -> frozenset[str]:
         """The plans that are assigned to any team."""
-        return frozenset(each.plan for each in self.known.assignments(self.rules, tables.Assignment.team != ""))
+        return frozenset(each.plan for each in self.known.assignments(self.rules, _TO_TEAMS))
 
     def assignments(self, plans: Collection[str]) -> Sequence[Assignment]:
         """Every assignment of these plans."""
-        return list(self.known.assignments(self.rules, tables.Assignment.plan.in_(plans)))
+        return list(self.known.assignments(self.rules, _OF_PLANS, plans=plans))
 
     def memberships(self) -> Sequence[Membership]:
         """Who is in which team."""
@@ -77,33 +79,30 @@ class StoreSource:
         """The facts of some payees and teams, and what surrounds them."""
         known, rules = self.known, self.rules
         below = self._below(wanted.managers) if wanted.managers else frozenset()
-        memberships = list(known.memberships(tables.Membership.team.in_(wanted.teams))) if wanted.teams else []
+        memberships = list(known.memberships(_OF_TEAMS, teams=wanted.teams)) if wanted.teams else []
         people = {*wanted.payees, *(each.payee_id for each in memberships)}
-        ids = self._invoice_ids(wanted, below)
-        invoices = known.invoices(ids)
+        ids, whose = self._invoice_ids(wanted, below)
+        invoices = known.invoices(ids, **whose)
         customers = {each.customer_id for each in invoices}
         currencies = {each.currency for each in invoices}
-        assignment, target = tables.Assignment, tables.Target
-        of_owners = or_(assignment.payee_id.in_(wanted.payees), assignment.team.in_(wanted.teams))
-        targeted = or_(target.payee_id.in_(wanted.payees), target.team.in_(wanted.teams))
+        owners = {"payees": wanted.payees, "teams": wanted.teams}
         part = Facts(
             company=rules.company,
-            payees=tuple(known.payees(tables.Payee.payee_id.in_(people))),
-            reporting=tuple(known.reporting(tables.Reporting.payee_id.in_(below))) if below else (),
+            payees=tuple(known.payees(_OF_PEOPLE, people=people)),
+            reporting=tuple(known.reporting(_BELOW, people=below)) if below else (),
             memberships=tuple(memberships),
-            customers=tuple(known.customers(tables.Customer.customer_id.in_(customers))),
-            credit_records=tuple(known.credit_records(tables.CreditRecord.customer_id.in_(customers))),
+            customers=tuple(known.customers(_CUSTOMERS, customers=customers)),
+            credit_records=tuple(known.credit_records(_OF_CUSTOMERS, customers=customers)),
             invoices=tuple(invoices),
-            events=tuple(known.events(ids, {each.invoice_id for each in invoices})),
-            assignments=tuple(known.assignments(rules, of_owners)),
-            targets=tuple(known.targets(rules, targeted)),
-            fx_rates=tuple(known.fx_rates(tables.FxRate.from_currency.in_(currencies))),
+            events=tuple(known.events(ids, {each.invoice_id for each in invoices}, **whose)),
+            assignments=tuple(known.assignments(rules, _TO_OWNERS, **owners)),
+            targets=tuple(known.targets(rules, _OF_OWNERS, **owners)),
+            fx_rates=tuple(known.fx_rates(_FROM_CURRENCIES, currencies=currencies)),
         )
-        return part, self._around(wanted, ids, invoices, customers)
+        return part, self._around(wanted, ids, whose, customers)
 
     def _names(self, asked: Any) -> tuple[str, ...]:
-        assert self._connection is not None
-        return tuple(sorted(name for (name,) in self._connection.execute(asked) if name))
+        return tuple(sorted(name for (name,) in self.known.ask(Question(asked)) if name))
 
     def _below(self, managers: Collection[str]) -> frozenset[str]:
         """Everybody under these managers on some day, by however many steps; a little more does no harm."""
@@ -119,59 +118,31 @@ class StoreSource:
                     ask.append(payee_id)
         return frozenset(found)
 
-    def _invoice_ids(self, wanted: Wanted, below: Iterable[str]) -> Ids:
-        known = self.known
-        credit, invoice, member = tables.Credit, tables.Invoice, tables.Membership
-        credited = select(credit.invoice_id).where(
-            known.is_known(credit), credit.payee_id.in_({*wanted.payees, *below})
-        )
+    def _invoice_ids(self, wanted: Wanted, below: Iterable[str]) -> tuple[Ids, dict[str, Collection[str]]]:
+        """A query for the invoices of a part, and what it is asked with."""
+        whose: dict[str, Collection[str]] = {"credited": {*wanted.payees, *below}}
         if not wanted.teams and not wanted.invoices:
-            return credited
-        members = select(member.payee_id).where(known.is_known(member), member.team.in_(wanted.teams))
-        of_members = select(credit.invoice_id).where(known.is_known(credit), credit.payee_id.in_(members))
-        return select(invoice.invoice_id).where(
-            known.is_known(invoice),
-            or_(
-                invoice.invoice_id.in_(wanted.invoices),
-                invoice.team.in_(wanted.teams),
-                invoice.invoice_id.in_(credited),
-                and_(invoice.team == "", invoice.invoice_id.in_(of_members)),
-            ),
-        )
+            return _crediting(self.known.is_now), whose
+        return _reaching(self.known.is_now), whose | {"teams": wanted.teams, "invoices": wanted.invoices}
 
     # What surrounds a part ---------------------------------------------------------------------------
 
     def _around(
-        self, wanted: Wanted, ids: Ids, invoices: Sequence[Invoice], customers: Collection[str]
+        self, wanted: Wanted, ids: Ids, whose: Mapping[str, Collection[str]], customers: Collection[str]
     ) -> Surroundings:
-        known, invoice = self.known, tables.Invoice
-        asked = select(invoice.customer_id, func.min(invoice.issued_on)).where(
-            known.is_known(invoice), invoice.customer_id.in_(customers)
-        )
-        first = {row[0]: row[1] for row in known.connection.execute(asked.group_by(invoice.customer_id))}
-        first_of_all = None
-        if wanted.teams:
-            of_all = select(func.min(invoice.issued_on)).where(known.is_known(invoice))
-            first_of_all = known.connection.execute(of_all).scalar()
+        known = self.known
+        first = next(iter(known.ask(_first_of_all(known.is_now))))[0] if wanted.teams else None
         two_sources = self._two_sources
         if two_sources is None:
-            two_sources = self._sources_of(ids)
-        return Surroundings(first_of_all, first, two_sources, self._conflicts)
+            two_sources = self._sources_of(ids, **whose)
+        return Surroundings(first, _FirstInvoices(known, customers), two_sources, self._conflicts)
 
-    def _sources_of(self, ids: Ids | None) -> dict[str, dt.date]:
+    def _sources_of(self, ids: Ids | None, **whose: Collection[str]) -> dict[str, dt.date]:
         """Which event ids of these invoices (``None``: of all) stand under two sources, and from when on: the
         second of their first days."""
-        event, other, known = tables.Event, aliased(tables.Event), self.known
-        if ids is None:
-            several = select(event.event_id).group_by(event.event_id).having(func.count() > 1)
-        else:
-            elsewhere = and_(other.event_id == event.event_id, other.source != event.source)
-            several = select(event.event_id).join(other, elsewhere).where(event.invoice_id.in_(ids))
-        asked = select(event.event_id, event.source, event.occurred_on).where(event.event_id.in_(several))
-        if self.through is not None:
-            asked = asked.where(event.known_from <= self.through)
+        known = self.known
         first: dict[str, dict[str, dt.date]] = {}
-        for event_id, source, stored in known.connection.execute(asked):
+        for event_id, source, stored in known.ask(_several(ids, known.is_now), **whose):
             versions = known.versions.get((source, event_id))
             day = min(each.occurred_on for each in versions) if versions else stored
             first.setdefault(event_id, {})[source] = day
@@ -182,3 +153,88 @@ class StoreSource:
         """Events that wait in several versions, and from when on: the second of their days."""
         waiting = {ref: each for ref, each in self.known.versions.items() if len(each) > 1}
         return {ref: sorted(event.occurred_on for event in each)[1] for ref, each in waiting.items()}
+
+
+class _FirstInvoices(Mapping[str, dt.date]):
+    """The day of the first invoice of each of some customers: asked for where a rule looks at it, and few do."""
+
+    def __init__(self, known: Known, customers: Collection[str]) -> None:
+        self._known, self._customers = known, customers
+
+    @cached_property
+    def _found(self) -> dict[str, dt.date]:
+        asked = _first_invoices(self._known.is_now)
+        return dict(map(tuple, self._known.ask(asked, customers=self._customers)))
+
+    def __getitem__(self, customer_id: str) -> dt.date:
+        return self._found[customer_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+# Questions -------------------------------------------------------------------------------------------
+
+_TO_TEAMS = tables.Assignment.team != ""
+_OF_PLANS = one_of(tables.Assignment.plan, "plans")
+_TO_OWNERS = or_(one_of(tables.Assignment.payee_id, "payees"), one_of(tables.Assignment.team, "teams"))
+_OF_OWNERS = or_(one_of(tables.Target.payee_id, "payees"), one_of(tables.Target.team, "teams"))
+_OF_TEAMS = one_of(tables.Membership.team, "teams")
+_OF_PEOPLE = one_of(tables.Payee.payee_id, "people")
+_BELOW = one_of(tables.Reporting.payee_id, "people")
+_CUSTOMERS = one_of(tables.Customer.customer_id, "customers")
+_OF_CUSTOMERS = one_of(tables.CreditRecord.customer_id, "customers")
+_FROM_CURRENCIES = one_of(tables.FxRate.from_currency, "currencies")
+
+
+@cache
+def _crediting(now: bool) -> Ids:
+    """The invoices that credit somebody of ``credited``."""
+    credit = tables.Credit
+    return select(credit.invoice_id).where(is_known(credit, now), one_of(credit.payee_id, "credited"))
+
+
+@cache
+def _reaching(now: bool) -> Ids:
+    """These too, and the portfolios of ``teams``, and ``invoices``."""
+    credit, invoice, member = tables.Credit, tables.Invoice, tables.Membership
+    members = select(member.payee_id).where(is_known(member, now), one_of(member.team, "teams"))
+    of_members = select(credit.invoice_id).where(is_known(credit, now), credit.payee_id.in_(members))
+    return select(invoice.invoice_id).where(
+        is_known(invoice, now),
+        or_(
+            one_of(invoice.invoice_id, "invoices"),
+            one_of(invoice.team, "teams"),
+            invoice.invoice_id.in_(_crediting(now)),
+            and_(invoice.team == "", invoice.invoice_id.in_(of_members)),
+        ),
+    )
+
+
+@cache
+def _first_invoices(now: bool) -> Question:
+    """The day of the first invoice of each of ``customers``."""
+    invoice = tables.Invoice
+    asked = select(invoice.customer_id, func.min(invoice.issued_on)).group_by(invoice.customer_id)
+    return Question(asked.where(is_known(invoice, now), one_of(invoice.customer_id, "customers")))
+
+
+@cache
+def _first_of_all(now: bool) -> Question:
+    return Question(select(func.min(tables.Invoice.issued_on)).where(is_known(tables.Invoice, now)))
+
+
+@cache
+def _several(ids: Ids | None, now: bool) -> Question:
+    """Events whose id more than one event has, by source and day."""
+    event, other = tables.Event, aliased(tables.Event)
+    if ids is None:
+        several = select(event.event_id).group_by(event.event_id).having(func.count() > 1)
+    else:
+        elsewhere = and_(other.event_id == event.event_id, other.source != event.source)
+        several = select(event.event_id).join(other, elsewhere).where(event.invoice_id.in_(ids))
+    asked = select(event.event_id, event.source, event.occurred_on).where(event.event_id.in_(several))
+    return Question(asked if now else asked.where(event.known_from <= bindparam("through")))

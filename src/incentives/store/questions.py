@@ -1,0 +1,116 @@
+"""Questions that every event and every chunk asks: worded once, and asked on the driver's own connection.
+
+SQLAlchemy takes longer to word a question anew, or to find it among those it has worded, than either database
+takes to answer it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Boolean, Connection, Date, Dialect, Select
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from incentives.store.bulk import Row
+
+Value = str | int | dt.date | Collection[str]
+"""What a question may be asked with; a collection where it says :class:`one_of`."""
+
+
+class one_of(FunctionElement[bool]):  # noqa: N801 (reads as the condition that it is)
+    """Whether a column holds one of the texts that the question is asked with under a name."""
+
+    inherit_cache = False
+    type = Boolean()
+
+    def __init__(self, column: Any, name: str) -> None:
+        self.named = name
+        super().__init__(column)
+
+    def self_group(self, against: Any = None) -> one_of:
+        """It is a condition already: compared with true, SQLite would not look for it in an index."""
+        return self
+
+
+@compiles(one_of, "sqlite")
+def _in_sqlite(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"{compiler.process(element.clauses, **kw)} IN (SELECT value FROM json_each(:{element.named}))"
+
+
+@compiles(one_of, "postgresql")
+def _in_postgresql(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"{compiler.process(element.clauses, **kw)} = ANY(%({element.named})s)"
+
+
+class Question:
+    """A query with named values (``bindparam``, :class:`one_of`).
+
+    Days are days in its rows; whatever else a column holds is as the driver gives it.
+    """
+
+    def __init__(self, asked: Select[*tuple[Any, ...]]) -> None:
+        self._asked = asked
+        columns = enumerate(asked.selected_columns)
+        self._days = [place for place, column in columns if isinstance(column.type, Date)]
+        self._worded: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def rows(self, connection: Connection, **values: Value) -> Iterable[Row]:
+        """The rows that answer it."""
+        raw = connection.connection.driver_connection
+        assert raw is not None, "the connection is open"
+        worded, constant = self._worded.get(connection.dialect.name) or self._put_into_words(connection.dialect)
+        is_sqlite = connection.dialect.name == "sqlite"
+        plain = _written if is_sqlite else _listed
+        found: Iterable[Row] = raw.execute(worded, constant | {name: plain(each) for name, each in values.items()})
+        return _with_days(found, self._days) if is_sqlite and self._days else found
+
+    def texts(self, connection: Connection, **values: Value) -> set[str]:
+        """The answers to a question about one column."""
+        return {row[0] for row in self.rows(connection, **values)}
+
+    def first(self, connection: Connection, **values: Value) -> Row | None:
+        """The first row, if there is any."""
+        return next(iter(self.rows(connection, **values)), None)
+
+    def _put_into_words(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
+        if dialect.name == "sqlite":
+            dialect = sqlite.dialect(paramstyle="named")
+        compiled = self._asked.compile(dialect=dialect)
+        self._worded[dialect.name] = found = (compiled.string, dict(compiled.params))
+        return found
+
+
+def _listed(value: Value) -> Any:
+    return value if isinstance(value, (str, int, dt.date)) else list(value)
+
+
+def _written(value: Value) -> str | int:
+    """As SQLite keeps and takes it: a day as text, a list as JSON."""
+    if isinstance(value, (str, int)):
+        return value
+    return value.isoformat() if isinstance(value, dt.date) else json.dumps(list(value))
+
+
+def _with_days(rows: Iterable[Row], places: list[int]) -> Iterator[Row]:
+    for row in rows:
+        cells = list(row)
+        for place in places:
+            cells[place] = _DAYS[cells[place]]
+        yield cells
+
+
+class _Days(dict[str | None, dt.date | None]):
+    """Days from text, each read once: a history has some thousands."""
+
+    def __missing__(self, text: str | None) -> dt.date | None:
+        day = self[text] = None if text is None else dt.date.fromisoformat(text)
+        return day
+
+
+_DAYS = _Days()
