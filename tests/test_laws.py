@@ -16,10 +16,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from incentives.calculation.book import Book
 from incentives.calculation.credits import shares, sizes
+from incentives.calculation.earned import Calculation
 from incentives.calculation.explanation import total
 from incentives.calculation.lines import Line
 from incentives.calculation.position import Movement
+from incentives.calculation.waiting import waiting
 from incentives.calendar import Unit, period_of, periods
 from incentives.facts import (
     Assignment,
@@ -149,6 +152,20 @@ def test_an_event_in_two_versions_counts_as_if_it_had_not_come(world: World, dat
 def test_a_later_day_adds_lines_and_changes_none(world: World, as_of: dt.date) -> None:
     then = rows(world.seen_on(as_of).lines)
     assert then == rows([line for line in world.lines if line.earned_on <= as_of])
+
+
+@law(60)
+@given(worlds(), days | st.just(LAST))
+def test_an_open_invoice_waits_with_what_a_whole_calculation_gives_its_payment(
+    world: World, as_of: dt.date
+) -> None:
+    calculation = Calculation(Book(world.facts, world.plans, as_of))
+    for payee_id in PEOPLE:
+        for each in list(waiting(calculation, payee_id)):
+            with calculation.book.assuming_paid(calculation.book.invoices[each.invoice_id], "rest"):
+                lines = calculation.payee_lines(payee_id)
+            caused = [line for line in lines if line.cause.removeprefix("cap:") == "rest"]
+            assert each.would_earn_minor == sums(caused, "currency").get((each.earns_in,), 0)
 
 
 # What is somebody else's, or of another time ----------------------------------------------------------------

@@ -56,6 +56,30 @@ class Follower:
 
     def follow(self, stream: Iterable[tuple[object, Holding, Credited]]) -> list[Line]:
         """The lines of a stream of credited movements, which comes in the order of section 3."""
+        self._move(stream)
+        self._forget_money()
+        return self.lines
+
+    def assume(self, last: Iterable[tuple[object, Holding, Credited]]) -> list[Line]:
+        """The lines of movements that would come after everything that was followed. Every window stands as before
+        then, so that another invoice can be asked about; their holding does not."""
+        windows, written = dict(self.windows), len(self.lines)
+        stands = [(window, window.stands()) for window in windows.values()]
+        self._move(last)
+        self._forget_money()
+        lines = self.lines[written:]
+        del self.lines[written:]
+        for window, stood in stands:
+            window.stand(stood)
+        self.windows = windows
+        self._open.clear()
+        return lines
+
+    def _forget_money(self) -> None:
+        for window in self.windows.values():
+            window.money.clear()  # money knows its window, too: a circle would outlive its chunk
+
+    def _move(self, stream: Iterable[tuple[object, Holding, Credited]]) -> None:
         for _, holding, (movement, amount, uncredited) in stream:
             if amount < 0:
                 self._down(holding, movement, -amount)
@@ -63,9 +87,6 @@ class Follower:
                 self._earn(holding, movement, amount)
             else:
                 self._up(holding, movement, amount, uncredited)
-        for window in self.windows.values():
-            window.money.clear()  # money knows its window, too: a circle would outlive its chunk
-        return self.lines
 
     # Money that moves up ---------------------------------------------------------------------------
 

@@ -109,16 +109,6 @@ class Calculation:
             found += of_plan
         return found
 
-    def invoice_lines(self, payee_id: str) -> list[Line]:
-        """What the movements of invoices alone bring a payee: commissions with their caps, and spiffs."""
-        return [
-            line
-            for plan in self.book.plans_of(payee_id)
-            for name in plan.component_names()
-            if plan.kind_of(name) in ("commission", "spiff")
-            for line in self._component_lines(plan, name, payee_id)
-        ]
-
     def invoices_of(self, payee_id: str) -> list[Invoice]:
         """Every invoice that may bring a payee something: their own credits, and those of people below them."""
         return self.book.invoices_crediting([payee_id, *self.book.people_of(payee_id)])

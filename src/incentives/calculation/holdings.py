@@ -24,6 +24,9 @@ WindowKey = tuple[str, str | dt.date | None]
 Worth = dict[tuple[dt.date, int], tuple[int, int]]
 """Of a ``whole_amount`` window, by version and rate points: rate (ppm, points included) and exact worth."""
 
+Stands = tuple[int, dict[tuple[dt.date, int], int], int, int]
+"""A window's attainment, weights and total: all that the next amount depends on."""
+
 
 @dataclass(slots=True)
 class Total:
@@ -61,6 +64,15 @@ class Window:
         self.weights[key] = self.weights.get(key, 0) + weight
         _, in_sum = self.money.get(id(segment), (segment, 0))
         self.money[id(segment)] = (segment, in_sum + weight)
+
+    def stands(self) -> Stands:
+        """How the window stands, but for whose money it is: what moves up does not ask for that."""
+        return self.attained, dict(self.weights), self.total.exact, self.total.booked_minor
+
+    def stand(self, stood: Stands) -> None:
+        """Stand as before."""
+        self.attained, self.weights, *total = stood
+        self.total = Total(*total)
 
     def worth(self) -> Worth:
         """T, part by part, at the attainment reached."""

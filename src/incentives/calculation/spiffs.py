@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from incentives.calculation.book import Book, rule_day
@@ -74,14 +74,23 @@ class SpiffWhy:
         )
 
 
-def spiff_lines(book: Book, plan: Plan, component: str, payee_id: str) -> list[Line]:
-    """The lines of one payee under one spiff, in the order of section 3: kinds bonus and clawback."""
-    found = sorted(_lines(book, plan, component, payee_id), key=lambda pair: pair[0])
+def spiff_lines(
+    book: Book, plan: Plan, component: str, payee_id: str, invoices: Iterable[Invoice] | None = None
+) -> list[Line]:
+    """The lines of one payee under one spiff, in the order of section 3: kinds bonus and clawback.
+
+    Of some ``invoices``, or of all that credit the payee: no invoice changes what another brings.
+    """
+    if invoices is None:
+        invoices = book.invoices_of_payee.get(payee_id, ())
+    found = sorted(_lines(book, plan, component, payee_id, invoices), key=lambda pair: pair[0])
     return [line for _, line in found]
 
 
-def _lines(book: Book, plan: Plan, component: str, payee_id: str) -> Iterator[tuple[OrderKey, Line]]:
-    for invoice in book.invoices_of_payee.get(payee_id, ()):
+def _lines(
+    book: Book, plan: Plan, component: str, payee_id: str, invoices: Iterable[Invoice]
+) -> Iterator[tuple[OrderKey, Line]]:
+    for invoice in invoices:
         day = rule_day(plan, invoice) or invoice.issued_on
         version = plan.version_on(day)
         spiff = version.component(component) if version else None

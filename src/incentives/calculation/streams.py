@@ -48,25 +48,36 @@ class Streams:
 
     def of(self, plan: Plan, component: str, payee_id: str) -> Stream:
         """The stream of one payee under one component."""
+        asked = self._asked(plan, component, payee_id)
+        stream: Stream = []
+        for invoice in self.invoices(asked):
+            stream += self._gathered(asked, invoice)
+        stream.sort(key=itemgetter(0))
+        return stream
+
+    def of_invoice(self, plan: Plan, component: str, payee_id: str, invoice: Invoice) -> Stream:
+        """What one invoice brings to that stream, in its order."""
+        return self._gathered(self._asked(plan, component, payee_id), invoice)
+
+    def _asked(self, plan: Plan, component: str, payee_id: str) -> Asked:
         found = (version.component(component) for version in plan.versions)
         commissions = [each for each in found if isinstance(each, Commission)]
         people = frozenset[str]()
         if any(each.credits == "team" for each in commissions):
             people = self.book.people_of(payee_id)
         spans = [(each.starts_on, each.ends_on) for each in self.book.assignments(plan, payee_id)]
-        asked = Asked(plan, component, payee_id, people, spans, commissions)
-        gather = self._by_event if plan.rules_as_of == "payment" else self._by_invoice
-        stream: Stream = []
-        for invoice in self.invoices(asked):
-            stream += gather(asked, invoice)
-        stream.sort(key=itemgetter(0))
-        return stream
+        return Asked(plan, component, payee_id, people, spans, commissions)
 
     def invoices(self, asked: Asked) -> Iterable[Invoice]:
         """Every invoice that may bring something: of the payee's own credits, of their people's, or of both."""
         if not asked.people:
             return self.book.invoices_of_payee.get(asked.payee_id, ())
         return self.book.invoices_crediting([asked.payee_id, *asked.people])
+
+    def _gathered(self, asked: Asked, invoice: Invoice) -> Stream:
+        if asked.plan.rules_as_of == "payment":
+            return self._by_event(asked, invoice)
+        return self._by_invoice(asked, invoice)
 
     def _by_invoice(self, asked: Asked, invoice: Invoice) -> Stream:
         """The invoice's own date picks one version for all of its money (section 6)."""
