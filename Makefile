@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: planted-bugs help setup needs-pdf needs-postgresql demo test test-deep bench lint format lock clean
+.PHONY: planted-bugs help setup needs-pdf needs-postgresql needs-browser demo test test-deep bench lint format lock clean
 
 # Which Python makes .venv; empty: the first of these that is new enough.
 PYTHON ?=
@@ -78,10 +78,10 @@ $(stamp): requirements.lock pyproject.toml
 	@pwd -P > $@
 
 # Installs what pip cannot, or says how to. The Python of .venv asks, since that must find the libraries later.
-needs-pdf needs-postgresql: needs-%: setup
+needs-pdf needs-postgresql needs-browser: needs-%: setup
 	@$(bin)/python -I -S scripts/system_packages $*
 
-demo: setup needs-pdf ## the sample company from sample data, printed and written to demo_output
+demo: setup needs-pdf ## the sample company's story, written to demo_output; ends by serving its pages
 	@$(bin)/incentives demo --out demo_output
 
 lint: setup ## ruff and mypy
@@ -89,7 +89,7 @@ lint: setup ## ruff and mypy
 	@$(bin)/python -m ruff format --check
 	@$(bin)/python -m mypy
 
-test: lint needs-pdf needs-postgresql ## lint, then every test but the deep ones
+test: lint needs-pdf needs-postgresql needs-browser ## lint, then every test but the deep ones
 	@$(bin)/python -m pytest -q
 
 test-deep: setup ## the laws on random histories, DEEP_HISTORIES=10000 of them

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:  # the driver takes a quarter of a second to load, also where no test needs it
+    from flask import Flask
+    from playwright.sync_api import Browser
+    from sqlalchemy import Engine
+
     from postgres import Databases, Server
 
 
@@ -45,3 +49,43 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'books.db'}"
     databases: Databases = request.getfixturevalue("databases")
     return databases.owner_url
+
+
+# The sample company's books after its story ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of the books; not to be written to."""
+    from served import make_story
+
+    return make_story(tmp_path_factory.mktemp("story"))
+
+
+@pytest.fixture
+def story_engine(story: Path, tmp_path: Path) -> Iterator[Engine]:
+    """A copy of them, for one test."""
+    from served import copied
+
+    engine = copied(story, tmp_path)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def story_app(story: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application on a copy of them that the tests of a file share."""
+    from served import app_on, copied
+
+    engine = copied(story, tmp_path_factory.mktemp("app"))
+    yield app_on(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    from served import browsing
+
+    with browsing() as found:
+        yield found

@@ -421,7 +421,7 @@ def test_a_label_cannot_break_out_of_the_chart() -> None:
 
 
 def test_the_committed_fonts_are_the_ones_their_page_names() -> None:
-    folder = data_dir("templates") / "statement" / "fonts"
+    folder = data_dir("templates") / "assets" / "fonts"
     page = (folder / "README.md").read_text(encoding="utf-8")
     fonts = sorted(folder.glob("*.woff2"))
     assert len(fonts) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from incentives.cli import books, folder, keeping, people, story
+from incentives.cli import books, folder, keeping, people, serving, story
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -19,5 +19,12 @@ def main() -> None:
     """
 
 
-for _command in (*folder.COMMANDS, *books.COMMANDS, *people.COMMANDS, *keeping.COMMANDS, *story.COMMANDS):
+for _command in (
+    *folder.COMMANDS,
+    *books.COMMANDS,
+    *people.COMMANDS,
+    *keeping.COMMANDS,
+    *serving.COMMANDS,
+    *story.COMMANDS,
+):
     main.add_command(_command)

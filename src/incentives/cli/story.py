@@ -4,29 +4,53 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import click
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 
 from incentives.calculation.book import Book
 from incentives.calculation.earned import Calculation
 from incentives.calculation.waiting import waiting
 from incentives.calendar import Period, month_name, period_of
+from incentives.cli import serving
 from incentives.cli.common import Progress, fraction_done, on_disk, refuse
 from incentives.cli.folder import applied, calculated, write_payroll_files, write_results
 from incentives.errors import Rejected
 from incentives.papers import summary
 from incentives.papers.words import amount, day_name
 from incentives.places import data_dir
-from incentives.service import deliveries, issuing, months, payouts, runs, verification
+from incentives.service import accounts, deliveries, issuing, months, payouts, runs, verification
+from incentives.service.accounts import Person
 from incentives.store.acts import Who
 from incentives.store.engine import engine_for, read_url
 from incentives.store.upgrade import upgrade
+from incentives.web.passwords import hashed
+from incentives.web.settings import read_settings
 
-RUNS, CLOSES = "Femke, payroll desk", "Ruben, controller"
+RUNS, CLOSES = "femke.bos@waalkade.example", "ruben.smit@waalkade.example"
 """Two people: nobody closes what they ran themselves."""
+
+PASSWORD = "waalkade-2026-demo"
+"""Everybody's in the demo, and nowhere else: it is printed."""
+
+TODAY = dt.date(2026, 8, 3)
+"""The morning on which the demo's pages are read: July has just been closed."""
+
+PEOPLE = (
+    Person("sanne.dewit@waalkade.example", "Sanne de Wit", ["rep"], "P01", "en"),
+    Person("joris.hendriks@waalkade.example", "Joris Hendriks", ["rep"], "P02", "nl"),
+    Person("ingrid.mulder@waalkade.example", "Ingrid Mulder", ["manager"], "P07"),
+    Person("bram.postma@waalkade.example", "Bram Postma", ["credit"], "P08"),
+    Person(RUNS, "Femke Bos", ["author"]),
+    Person(CLOSES, "Ruben Smit", ["approver"]),
+    Person("noor.vandam@waalkade.example", "Noor van Dam", ["payroll"]),
+    Person("alex.peters@waalkade.example", "Alex Peters", ["auditor"]),
+    Person("kim.jansen@waalkade.example", "Kim Jansen", ["admin"]),
+)
+"""Somebody for each role."""
 
 REASON = "Thijs left in April; what came after the 30 days of his plan letter is not paid"
 
@@ -35,11 +59,13 @@ REASON = "Thijs left in April; what came after the 30 days of his plan letter is
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("demo_output"), show_default=True
 )
-def demo(out: Path) -> None:
-    """Tell the story of the sample company.
+@click.option("--serve/--no-serve", "is_served", default=True, help="End by serving the pages, until Ctrl-C.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+def demo(out: Path, is_served: bool, port: int) -> None:
+    """Tell the story of the sample company, and serve its pages.
 
     Calculates it, says who earned what and why; then takes it into books of its own, closes two quarters, and
-    shows what a chargeback does that arrives too late. Writes all its files.
+    shows what a chargeback does that arrives too late. Writes all its files; ends with a login per role.
 
     \b
     Example:
@@ -80,6 +106,25 @@ def demo(out: Path) -> None:
         "incentives check YOUR_FOLDER          (docs/bring-your-own-data.md says what goes in it)",
     ):
         click.echo(f"  .venv/bin/{line}")
+    url = read_url(f"sqlite:///{out / 'books.db'}")
+    _accounts(url)
+    if is_served:
+        click.echo()
+        serving.run(url, replace(read_settings(url, port=port), today=TODAY), "127.0.0.1", port, 2)
+
+
+def _accounts(url: URL) -> None:
+    """A login per role."""
+    engine = engine_for(url)
+    try:
+        password = hashed(engine, PASSWORD)
+        for person in PEOPLE:
+            accounts.add(engine, _who("demo"), person, password)
+    finally:
+        engine.dispose()
+    click.secho(f"\nPages: a login per role, the password is {PASSWORD}", bold=True)
+    for person in PEOPLE:
+        click.echo(f"  {', '.join(person.roles):<9} {person.email}")
 
 
 def sample_data() -> Path:

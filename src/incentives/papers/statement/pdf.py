@@ -45,7 +45,7 @@ class _OwnFonts(URLFetcher):  # type: ignore[misc]
     """The fetcher of our own style sheet: it knows the font files beside it by name, and nothing else."""
 
     def fetch(self, url: str, headers: object = None) -> URLFetcherResponse:
-        folder = data_dir("templates") / "statement" / "fonts"
+        folder = data_dir("templates") / "assets" / "fonts"
         known = {f"fonts:{path.name}": path for path in folder.glob("*.woff2")}
         return URLFetcherResponse(url, known[url].read_bytes(), {"Content-Type": "font/woff2"})
 

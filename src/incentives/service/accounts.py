@@ -1,0 +1,146 @@
+"""Accounts: made, changed and switched off, each with an act in the books; passwords arrive hashed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from incentives.documents.written import nearest, shown
+from incentives.errors import Problem, Rejected
+from incentives.service.access import ROLES, NotThere
+from incentives.store import tables
+from incentives.store.acts import Who, record
+from incentives.store.desk import Account, Session
+from incentives.store.engine import writing
+
+LANGUAGES = ("en", "nl")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What an account says of somebody."""
+
+    email: str
+    name: str
+    roles: Collection[str]
+    payee_id: str = ""
+    language: str = "en"
+    digest: str = "off"
+
+
+def add(engine: Engine, who: Who, person: Person, password: str | None = None) -> int:
+    """Make an account; ``password`` is a hash, ``None`` for who only signs in elsewhere. Its number.
+
+    Raises :class:`Rejected` with every mistake: an address that is none or is taken, unknown roles or payees.
+    """
+    with writing(engine) as connection:
+        problems = [*_mistakes(connection, person)]
+        if _of_email(connection, person.email) is not None:
+            problems.append(_problem("email", "taken", f"{person.email} has an account.", "Change that one."))
+        if problems:
+            raise Rejected(problems)
+        values = _values(person) | {
+            "password": password,
+            "active": True,
+            "fs_uniquifier": uuid.uuid4().hex,
+            "made_at": who.at,
+        }
+        number = connection.execute(insert(Account).values(**values).returning(Account.id)).scalar_one()
+        record(connection, who, "access", person.email, after=_said(values))
+        return int(number)
+
+
+def change(engine: Engine, who: Who, account_id: int, person: Person, *, active: bool = True) -> None:
+    """Change an account or switch it off. Other roles, another payee or an end sign it out everywhere, at once."""
+    with writing(engine) as connection:
+        table = tables.table_of(Account)
+        found = connection.execute(select(table).where(table.c.id == account_id)).mappings().one_or_none()
+        if found is None:
+            raise NotThere(str(account_id))
+        before: dict[str, Any] = dict(found)
+        problems = [*_mistakes(connection, person)]
+        if before["email"] == who.actor and (not active or set(person.roles) != set(before["role_names"].split())):
+            sentence = "Nobody changes their own roles or switches themselves off."
+            problems.append(_problem("roles", "second-person", sentence, "Ask a colleague."))
+        other = _of_email(connection, person.email)
+        if other not in (None, account_id):
+            problems.append(_problem("email", "taken", f"{person.email} has an account.", "Change that one."))
+        if problems:
+            raise Rejected(problems)
+        values = _values(person) | {"active": active}
+        if all(before[name] == value for name, value in values.items()):
+            return
+        record(connection, who, "access", person.email, before=_said(before), after=_said(values))
+        if any(before[name] != values[name] for name in ("role_names", "payee_id", "active", "email")):
+            values["fs_uniquifier"] = uuid.uuid4().hex
+            connection.execute(delete(Session).where(Session.account_id == account_id))
+        connection.execute(update(Account).where(Account.id == account_id).values(**values))
+
+
+def sign_out_everywhere(engine: Engine, account_id: int) -> None:
+    """End every session of an account."""
+    with writing(engine) as connection:
+        connection.execute(delete(Session).where(Session.account_id == account_id))
+
+
+def read_in(engine: Engine, account_id: int, language: str) -> None:
+    """Show somebody their pages in another language; a matter of taste, and no act."""
+    assert language in LANGUAGES
+    with engine.begin() as connection:
+        connection.execute(update(Account).where(Account.id == account_id).values(language=language))
+
+
+def _of_email(connection: Connection, email: str) -> int | None:
+    asked = select(Account.id).where(Account.email == email.strip().lower())
+    return connection.execute(asked).scalar()
+
+
+def _values(person: Person) -> dict[str, Any]:
+    return {
+        "email": person.email.strip().lower(),
+        "name": person.name.strip(),
+        "role_names": " ".join(role for role in ROLES if role in person.roles),
+        "payee_id": person.payee_id,
+        "language": person.language,
+        "digest": person.digest,
+    }
+
+
+def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What an act says of an account: never its password or what signs it in."""
+    return {name: values[name] for name in ("email", "name", "role_names", "payee_id", "active")}
+
+
+def _mistakes(connection: Connection, person: Person) -> list[Problem]:
+    found = []
+    local, at, domain = person.email.strip().partition("@")
+    if not (local and at and domain) or any(each.isspace() for each in person.email.strip()):
+        found.append(_problem("email", "unreadable", f"{shown(person.email)} is not an e-mail address.", ""))
+    if not person.name.strip():
+        found.append(_problem("name", "missing", "A name is missing.", "Write the person's name."))
+    for role in person.roles:
+        if role not in ROLES:
+            near = nearest(role, ROLES)
+            cure = f"Did you mean {near}?" if near else f"Choose from {', '.join(ROLES)}."
+            found.append(_problem("roles", "unknown", f"{shown(role)} is not a role.", cure))
+    if not person.roles:
+        found.append(_problem("roles", "missing", "Without a role there is nothing to see.", "Choose a role."))
+    if person.language not in LANGUAGES:
+        found.append(_problem("language", "unknown", f"{shown(person.language)} is not spoken here.", "en or nl."))
+    payee = tables.Payee
+    known = select(payee.id).where(payee.payee_id == person.payee_id, payee.known_until.is_(None))
+    if person.payee_id and connection.execute(known).first() is None:
+        sentence = f"No payee {shown(person.payee_id)} is known."
+        found.append(_problem("payee_id", "unknown", sentence, "Check the id, or import the payee first."))
+    if {"rep", "manager"} & set(person.roles) and not person.payee_id:
+        sentence = "A rep or manager is somebody who is paid: their payee is missing."
+        found.append(_problem("payee_id", "missing", sentence, "Choose the payee."))
+    return found
+
+
+def _problem(path: str, code: str, sentence: str, cure: str) -> Problem:
+    return Problem("account", 0, path, code, sentence, cure)

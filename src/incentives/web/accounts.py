@@ -1,0 +1,101 @@
+"""Signing in: Flask-Security on the accounts of the store, and sessions that end when they are ended.
+
+The cookie holds a name of a session that only its row gives a meaning to: signing out, switching an account off or
+giving it other roles removes the rows, and the cookie is worth nothing from then on, wherever it was copied to.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+from typing import Any
+
+from flask import Flask, g, request, session
+from flask_login import user_logged_in, user_logged_out
+from flask_security import RoleMixin, Security, SQLAlchemySessionUserDatastore, UserMixin
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import scoped_session, sessionmaker
+
+from incentives.service.access import viewer_of
+from incentives.store import desk
+from incentives.store.tables import table_of
+from incentives.web.here import books, look_again, reader, today
+
+SESSION = "signed_in"
+LASTS = dt.timedelta(hours=12)
+
+
+class Role(RoleMixin):
+    """A role by its name: what a role may do is declared at each route."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class User(desk.Account, UserMixin):
+    """An account as Flask-Security wants it."""
+
+    @property
+    def roles(self) -> list[RoleMixin]:  # type: ignore[override] # the account's own column says them
+        """The roles by name."""
+        return [Role(name) for name in self.role_names.split()]
+
+
+def set_up(app: Flask) -> Security:
+    """Flask-Security on this application's store."""
+    makes = sessionmaker(app.extensions["books"], expire_on_commit=False)
+    accounts = scoped_session(makes)
+    app.extensions["accounts"] = accounts
+    security = Security(app, SQLAlchemySessionUserDatastore(accounts, User, Role))
+    app.teardown_appcontext(lambda _: accounts.remove())
+    user_logged_in.connect(_began, app)
+    user_logged_out.connect(_ended, app)
+    return security
+
+
+# Sessions --------------------------------------------------------------------------------------------
+
+
+def _began(app: Flask, user: User, **_: Any) -> None:
+    """Signed in: the session gets a name and a row."""
+    name = secrets.token_urlsafe(32)
+    now = dt.datetime.now(dt.UTC)
+    row = {
+        "sha256": _sha256(name),
+        "account_id": user.id,
+        "began_at": now,
+        "expires_at": now + LASTS,
+        "agent": request.user_agent.string[:200],
+    }
+    with books().begin() as connection:
+        connection.execute(delete(desk.Session).where(desk.Session.expires_at < now))
+        connection.execute(insert(desk.Session).values(row))
+    session[SESSION] = name
+    look_again()
+
+
+def _ended(app: Flask, user: User, **_: Any) -> None:
+    """Signed out: the row goes, and with it every copy of the cookie."""
+    if name := session.pop(SESSION, None):
+        with books().begin() as connection:
+            connection.execute(delete(desk.Session).where(desk.Session.sha256 == _sha256(name)))
+    g.pop("viewer", None)
+    look_again()
+
+
+def find_viewer() -> None:
+    """Who this request is from, by the session's row; nobody where it was ended or ran out."""
+    name = session.get(SESSION)
+    if not name:
+        return
+    table = table_of(desk.Session)
+    asked = select(table.c.account_id).where(
+        table.c.sha256 == _sha256(name), table.c.expires_at > dt.datetime.now(dt.UTC)
+    )
+    account_id = reader().execute(asked).scalar()
+    g.viewer = viewer_of(reader(), account_id, today()) if account_id is not None else None
+
+
+def _sha256(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()

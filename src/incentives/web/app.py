@@ -1,0 +1,166 @@
+"""The application: made once in every process that serves, from a store that is checked first."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from flask import Flask, Response, current_app, request, session, url_for
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf import CSRFProtect
+from jinja2 import StrictUndefined
+from sqlalchemy import Engine
+
+from incentives.papers.languages import MINUS
+from incentives.places import data_dir
+from incentives.store.upgrade import check_ready
+from incentives.web import accounts, api, errors, logs, pages
+from incentives.web.forms import is_fragment
+from incentives.web.here import LANGUAGES, look_again, request_id, speak, today, viewer_or_none
+from incentives.web.places import places
+from incentives.web.policy import PUBLIC, SIGNED_IN, Policy, policies_of
+from incentives.web.settings import Settings
+
+OF_LIBRARIES: dict[str, Policy] = {
+    "static": PUBLIC,
+    "security.static": PUBLIC,
+    "security.login": PUBLIC,
+    "security.logout": PUBLIC,
+    "security.verify": SIGNED_IN,
+    "security.change_password": SIGNED_IN,
+}
+"""The routes that libraries bring."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""On every answer. Nothing is fetched from elsewhere and nothing stands inline."""
+
+LARGEST_BYTES = 64 * 1024 * 1024
+ATTEMPTS = "10 per minute; 60 per hour"
+"""How often one address may try to sign in."""
+
+
+def create_app(engine: Engine, settings: Settings) -> Flask:
+    """The application on a store. Raises :class:`~incentives.store.upgrade.StoreNotReady` where the store is not
+    as it should be, and :class:`~incentives.web.policy.Undeclared` where a route does not say who may use it."""
+    check_ready(engine)
+    logs.set_up()
+    folder = data_dir("templates")
+    app = Flask(
+        "incentives.web",
+        template_folder=str(folder / "web"),
+        static_folder=str(folder / "assets"),
+        static_url_path="/assets",
+    )
+    app.config.update(_configuration(settings))
+    app.extensions["books"] = engine
+    app.extensions["settings"] = settings
+    _templates(app)
+    app.before_request(_admit)
+    csrf = CSRFProtect(app)
+    accounts.set_up(app)
+    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
+    app.extensions["login_limiter"] = limiter
+    errors.set_up(app)
+    pages.set_up(app)
+    api.set_up(app, csrf, limiter)
+    limited: Any = limiter.limit(ATTEMPTS, methods=["POST"])(app.view_functions["security.login"])
+    app.view_functions["security.login"] = limited
+    app.after_request(_headers)
+    app.teardown_request(lambda _: look_again())
+    app.extensions["policies"] = policies_of(app, OF_LIBRARIES)
+    return app
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    secret = settings.secret_key
+    return {
+        "SECRET_KEY": secret,
+        "TODAY": settings.today,
+        "MAX_CONTENT_LENGTH": LARGEST_BYTES,
+        "MAX_FORM_MEMORY_SIZE": 8 * 1024 * 1024,
+        "SEND_FILE_MAX_AGE_DEFAULT": timedelta(days=365),
+        "SESSION_COOKIE_NAME": "incentives",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": settings.is_https,
+        "WTF_CSRF_TIME_LIMIT": None,
+        "SECURITY_PASSWORD_SALT": hashlib.sha256(b"passwords" + secret.encode()).hexdigest(),
+        "SECURITY_PASSWORD_LENGTH_MIN": 12,
+        "SECURITY_CHANGEABLE": True,
+        "SECURITY_CHANGE_URL": "/password",
+        "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
+        "SECURITY_RETURN_GENERIC_RESPONSES": True,
+        "SECURITY_JOIN_USER_ROLES": False,  # they are a column of the account
+    }
+
+
+def _admit() -> Response | None:
+    """Find out who asks, and let in whom the route's policy admits."""
+    accounts.find_viewer()
+    viewer = viewer_or_none()
+    if viewer is None and "_user_id" in session:
+        session.clear()  # the session was ended elsewhere; its cookie opens nothing any more
+    if request.endpoint is None:
+        return None
+    method = "GET" if request.method in ("HEAD", "OPTIONS") else request.method
+    policy: Policy | None = current_app.extensions["policies"].get((request.endpoint, method))
+    if policy is None or policy.is_public:  # no policy: a method that this route does not know
+        return None
+    if viewer is None:
+        return errors.sign_in_first()  # type: ignore[no-any-return]
+    return None if policy.admits(viewer) else errors.answer(403)
+
+
+def _headers(answered: Response) -> Response:
+    for name, value in HEADERS.items():
+        answered.headers.setdefault(name, value)
+    answered.headers["X-Request-Id"] = request_id()
+    if request.endpoint != "static":
+        answered.headers.setdefault("Cache-Control", "private, no-store")
+    return answered
+
+
+# Templates -------------------------------------------------------------------------------------------
+
+
+def _templates(app: Flask) -> None:
+    environment = app.jinja_env
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.undefined = StrictUndefined
+    environment.add_extension("jinja2.ext.i18n")
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda text: speak().translations.gettext(text),
+        lambda one, many, number: speak().translations.ngettext(one, many, number),
+        newstyle=True,
+    )
+    environment.globals.update(
+        asset=_asset,
+        is_fragment=is_fragment,
+        LANGUAGES=LANGUAGES,
+        MINUS=MINUS,
+        places=places,
+        speak=speak,
+        today=today,
+        viewer_or_none=viewer_or_none,
+    )
+
+
+def _asset(name: str) -> str:
+    """The address of an asset; its content is part of it, so that it may be kept for ever."""
+    return url_for("static", filename=name, v=_digest(name))
+
+
+@lru_cache
+def _digest(name: str) -> str:
+    content = (data_dir("templates") / "assets" / name).read_bytes()
+    return hashlib.sha256(content).hexdigest()[:12]

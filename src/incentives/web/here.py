@@ -1,0 +1,83 @@
+"""What a request has at hand: the books, one consistent view of them, who asks, and in which language."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from contextlib import AbstractContextManager
+from typing import cast
+
+from flask import current_app, g, request
+from sqlalchemy import Connection, Engine
+
+from incentives.facts import Language
+from incentives.papers.languages import Speaker, speaker
+from incentives.service.access import Viewer
+from incentives.store.acts import Who
+from incentives.store.engine import reading
+
+LANGUAGES: tuple[Language, ...] = ("en", "nl")
+
+
+def books() -> Engine:
+    """The store."""
+    return cast(Engine, current_app.extensions["books"])
+
+
+def reader() -> Connection:
+    """One consistent view of the store, the same for the whole request."""
+    if "reader" not in g:
+        g.reading = reading(books())
+        g.reader = g.reading.__enter__()
+    return cast(Connection, g.reader)
+
+
+def look_again() -> None:
+    """End the view: what was written meanwhile is seen by the next :func:`reader`."""
+    opened: AbstractContextManager[Connection] | None = g.pop("reading", None)
+    g.pop("reader", None)
+    if opened is not None:
+        opened.__exit__(None, None, None)
+
+
+def today() -> dt.date:
+    """The day of the server's clock, in UTC; ``TODAY`` in the configuration stands still for a demo."""
+    fixed: dt.date | None = current_app.config.get("TODAY")
+    return fixed or dt.datetime.now(dt.UTC).date()
+
+
+def viewer_or_none() -> Viewer | None:
+    """Who is signed in, if anybody."""
+    return cast("Viewer | None", g.get("viewer"))
+
+
+def viewer() -> Viewer:
+    """Who asks; only on a route whose policy asks for somebody."""
+    found = viewer_or_none()
+    assert found is not None, "a route that asks who it is for is not public"
+    return found
+
+
+def who(reason: str = "") -> Who:
+    """Who does it, now, and why: as an act has it."""
+    return Who(viewer().actor, dt.datetime.now(dt.UTC), reason.strip(), request_id())
+
+
+def request_id() -> str:
+    """One name for this request in answers, logs and acts."""
+    if "request_id" not in g:
+        g.request_id = uuid.uuid4().hex
+    return cast(str, g.request_id)
+
+
+def language() -> Language:
+    """The viewer's own, or the best that the browser asks for."""
+    found = viewer_or_none()
+    if found is not None:
+        return found.language
+    return cast(Language, request.accept_languages.best_match(LANGUAGES) or "en")
+
+
+def speak() -> Speaker:
+    """Words, money and days in that language."""
+    return speaker(language())

@@ -1,0 +1,15 @@
+"""The pages: one blueprint per noun."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from incentives.web.pages import home
+
+BLUEPRINTS = (home.blueprint,)
+
+
+def set_up(app: Flask) -> None:
+    """Every page."""
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

@@ -1,0 +1,54 @@
+"""The places of a role: what stands in the rail, in the order of a day's work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask import current_app, request, url_for
+
+from incentives.papers.languages import marked
+from incentives.web.here import speak, viewer_or_none
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page that the rail leads to."""
+
+    name: str
+    address: str
+    is_here: bool
+
+
+_PLACES = (
+    ("my_pay.show", marked("My pay")),
+    ("team.show", marked("Team")),
+    ("together.show", marked("Together")),
+    ("month.show", marked("Month")),
+    ("imports.show", marked("Import")),
+    ("plans.index", marked("Plans")),
+    ("customers.index", marked("Customers")),
+    ("invoices.index", marked("Invoices")),
+    ("questions.show", marked("Questions")),
+    ("compare.show", marked("Compare")),
+    ("payroll.show", marked("Payroll")),
+    ("people.index", marked("People and access")),
+    ("audit.show", marked("Audit")),
+)
+
+
+def places() -> Iterator[Place]:
+    """The places that the viewer may open."""
+    viewer = viewer_or_none()
+    if viewer is None:
+        return
+    here = (request.blueprint or "").partition(".")[0]
+    policies = current_app.extensions["policies"]
+    for endpoint, name in _PLACES:
+        policy = policies.get((endpoint, "GET"))
+        if policy is None or not policy.admits(viewer):
+            continue
+        blueprint = endpoint.partition(".")[0]
+        if endpoint == "my_pay.show" and not viewer.payee_id:
+            continue
+        yield Place(speak().say(name), url_for(endpoint), blueprint == here)

@@ -1,0 +1,73 @@
+"""What an operator sets, read from the environment once, every mistake at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import URL
+
+from incentives.errors import Problem, Rejected
+
+SECRET_KEY = "INCENTIVES_SECRET_KEY"
+PUBLIC_URL = "INCENTIVES_PUBLIC_URL"
+SMTP_URL = "INCENTIVES_SMTP_URL"
+
+SHORTEST = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``public_url`` is where people reach the service; ``smtp_url`` "" writes e-mails to the log."""
+
+    secret_key: str
+    public_url: str = "http://127.0.0.1:8000"
+    smtp_url: str = ""
+    today: dt.date | None = None
+
+    @property
+    def is_https(self) -> bool:
+        """Whether cookies are sent over https only."""
+        return urlsplit(self.public_url).scheme == "https"
+
+
+def read_settings(url: URL, environment: Mapping[str, str] | None = None, port: int = 8000) -> Settings:
+    """The settings for a store. Beside an SQLite file a secret is made and kept; elsewhere it has to be given."""
+    found = os.environ if environment is None else environment
+    problems = []
+    secret = found.get(SECRET_KEY, "")
+    if not secret and url.drivername == "sqlite" and url.database:
+        secret = _kept_beside(Path(url.database))
+    if len(secret) < SHORTEST:
+        sentence = f"It needs at least {SHORTEST} characters." if secret else "It is missing."
+        cure = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        problems.append(Problem(SECRET_KEY, 0, "", "missing", sentence, cure))
+    public = found.get(PUBLIC_URL) or f"http://127.0.0.1:{port}"
+    if urlsplit(public).scheme not in ("http", "https") or not urlsplit(public).netloc:
+        problems.append(
+            Problem(PUBLIC_URL, 0, "", "unreadable", "It is not an address.", "https://pay.example.com")
+        )
+    smtp = found.get(SMTP_URL, "")
+    if smtp and urlsplit(smtp).scheme not in ("smtp", "smtps"):
+        cure = "Write smtp://user:password@host:587 or smtps://…"
+        problems.append(Problem(SMTP_URL, 0, "", "unreadable", "It is not the address of a mail server.", cure))
+    if problems:
+        raise Rejected(problems)
+    return Settings(secret, public.rstrip("/"), smtp)
+
+
+def _kept_beside(database: Path) -> str:
+    """The secret in a file beside the store that nobody else may read; made the first time."""
+    file = database.with_name(f"{database.name}.secret")
+    try:
+        number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(number, "w", encoding="ascii") as kept:
+            kept.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return file.read_text(encoding="ascii").strip()

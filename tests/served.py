@@ -1,0 +1,183 @@
+"""The pages as people see them: the sample company's books after its story, in one process or in a real server.
+
+``make_story`` makes them once per run, by the demo itself. Copies are cheap: a test that writes takes its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.machinery
+import importlib.util
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy import Engine
+
+from incentives.cli.story import PASSWORD
+from incentives.store.engine import engine_for, read_url
+from incentives.web import create_app
+from incentives.web.settings import Settings
+
+PROJECT = Path(__file__).parent.parent
+TODAY = dt.date(2026, 8, 3)
+
+SANNE, JORIS = "sanne.dewit@waalkade.example", "joris.hendriks@waalkade.example"
+"""Reps P01 and P02; Joris reads Dutch."""
+INGRID, BRAM = "ingrid.mulder@waalkade.example", "bram.postma@waalkade.example"
+"""Manager P07 of P01 to P05; credit, P08."""
+FEMKE, RUBEN = "femke.bos@waalkade.example", "ruben.smit@waalkade.example"
+"""Finance: author and approver."""
+NOOR, ALEX, KIM = (f"{name}@waalkade.example" for name in ("noor.vandam", "alex.peters", "kim.jansen"))
+"""Payroll, auditor, admin."""
+EVERYBODY = (SANNE, JORIS, INGRID, BRAM, FEMKE, RUBEN, NOOR, ALEX, KIM)
+
+
+def make_story(folder: Path) -> Path:
+    """The demo's books, made by the demo: closed through July 2026, the sample's people with a login each."""
+    command = "import sys; from incentives.cli import main; main(sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "demo", "--out", str(folder), "--no-serve"],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder / "books.db"
+
+
+def copied(story: Path, folder: Path) -> Engine:
+    """Books of one's own, as they stand after the story."""
+    for file in story.parent.glob("books.db*"):
+        shutil.copy(file, folder / file.name)
+    return engine_for(read_url(f"sqlite:///{folder / 'books.db'}"))
+
+
+def app_on(engine: Engine) -> Flask:
+    """The application on a store, on the morning on which the story ends."""
+    app = create_app(engine, Settings(_secret(engine), today=TODAY))
+    app.extensions["login_limiter"].enabled = False
+    return app
+
+
+def _secret(engine: Engine) -> str:
+    """The one that the passwords of these books were hashed with."""
+    return Path(f"{engine.url.database}.secret").read_text(encoding="ascii").strip()
+
+
+def client_of(app: Flask, email: str | None) -> FlaskClient:
+    """Somebody's browser without a screen, signed in (or nobody's)."""
+    client = app.test_client()
+    if email is not None:
+        answered = client.post(
+            "/login",
+            data={"email": email, "password": PASSWORD, "csrf_token": token_in(client.get("/login").text)},
+        )
+        assert answered.status_code == 302, answered.text[-2000:]
+    return client
+
+
+def token_in(page: str) -> str:
+    """The token against forgery that a page's forms carry."""
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert found, "the page has no form"
+    return found[1]
+
+
+# A real server and a real browser --------------------------------------------------------------------
+
+
+@contextmanager
+def serving(database: Path) -> Iterator[str]:
+    """A server process on a store, as `incentives serve` starts it; its address."""
+    port = free_port()
+    command = (
+        "import sys, dataclasses, datetime as dt; from incentives.cli import serving;"
+        "from incentives.store.engine import read_url; from incentives.web.settings import read_settings;"
+        "url = read_url(sys.argv[1]); port = int(sys.argv[2]);"
+        "settings = dataclasses.replace(read_settings(url, port=port), today=dt.date.fromisoformat(sys.argv[3]));"
+        "serving.run(url, settings, '127.0.0.1', port, 2)"
+    )
+    arguments = [f"sqlite:///{database}", str(port), TODAY.isoformat()]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src")}
+    log = database.with_name("server.log")
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-c", command, *arguments],
+            cwd=PROJECT,
+            env=environment,
+            stdout=written,
+            stderr=written,
+        )
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/login", process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(300):
+        assert process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise AssertionError(log.read_text(encoding="utf-8")[-2000:])
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+FLAGS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """The system's Chromium, without a window."""
+    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else list(FLAGS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(_chromium()), args=flags)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _chromium() -> Path:
+    """The browser that ``scripts/system_packages browser`` finds."""
+    script = str(PROJECT / "scripts" / "system_packages")
+    spec = importlib.util.spec_from_loader("needs", importlib.machinery.SourceFileLoader("needs", script))
+    assert spec is not None and spec.loader is not None
+    needs = importlib.util.module_from_spec(spec)
+    sys.modules["needs"] = needs
+    spec.loader.exec_module(needs)
+    found = needs.chromium()
+    assert found is not None, "Chromium is missing: scripts/system_packages browser"
+    return Path(found)
