@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,9 +57,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of the books; not to be written to."""
+    """The file of the books; not to be written to. ``STORY=folder`` takes those that a demo made before."""
     from served import make_story
 
+    if made_before := os.environ.get("STORY"):
+        return Path(made_before) / "books.db"
     return make_story(tmp_path_factory.mktemp("story"))
 
 

@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po
 from pypdf import PdfReader
 from weasyprint import HTML  # type: ignore[import-untyped]
 from weasyprint.urls import FatalURLFetchingError  # type: ignore[import-untyped]
@@ -105,43 +103,6 @@ def test_taken_back_money_is_red_and_in_words_and_other_negative_amounts_are_not
 
 
 # Languages --------------------------------------------------------------------------------------------------
-
-
-def test_every_text_of_the_papers_is_written_in_dutch_and_nothing_else_is() -> None:
-    asked = {message for message, _ in _texts()}
-    catalog = {message.id: message for message in _catalog() if message.id}
-    assert asked == set(catalog)
-    assert len(asked) > 80
-    for asked_for, message in catalog.items():
-        assert not message.fuzzy
-        said = message.string if isinstance(message.string, tuple | list) else (message.string,)
-        wanted = asked_for if isinstance(asked_for, tuple) else (asked_for,)
-        assert len(said) == len(wanted)
-        for text, english in zip(said, wanted, strict=True):
-            assert text
-            assert _places(text) == _places(english), text
-
-
-def _texts() -> Iterator[tuple[Any, str]]:
-    keywords: dict[str, Any] = dict.fromkeys(("say", "marked", "_", "gettext"))
-    keywords |= {"count": (1, 2), "ngettext": (1, 2)}
-    sources = [
-        (ROOT / "src/incentives/papers", "**.py", "python"),
-        (ROOT / "templates/statement", "**.html", "jinja2"),
-    ]
-    for folder, files, method in sources:
-        options = {"**.html": {"trim_blocks": "true"}}
-        for name, _, message, _, _ in extract_from_dir(folder, [(files, method)], options, keywords):
-            yield message, name
-
-
-def _catalog() -> Any:
-    with (data_dir("templates") / "languages/nl/LC_MESSAGES/papers.po").open("rb") as file:
-        return read_po(file, locale="nl")
-
-
-def _places(text: str) -> list[str]:
-    return sorted(re.findall(r"%\(\w+\)s", text))
 
 
 @pytest.mark.parametrize(

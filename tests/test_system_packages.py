@@ -68,4 +68,4 @@ def test_what_is_missing_is_installed_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("names", [(), ("pdf", "doc")])
 def test_a_need_that_is_not_known_is_refused(names: tuple[str, ...], tmp_path: Path) -> None:
-    assert needing(*names, path=tmp_path) == (2, "", "Say what is needed: pdf, postgresql.\n")
+    assert needing(*names, path=tmp_path) == (2, "", "Say what is needed: pdf, postgresql, browser.\n")

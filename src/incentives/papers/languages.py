@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from gettext import NullTranslations
 from io import BytesIO
+from pathlib import Path
 
 from babel import Locale
 from babel.dates import format_date
@@ -125,13 +126,21 @@ def speaker(language: Language) -> Speaker:
 
 
 def _words(language: Language) -> NullTranslations:
-    """The catalog of a language. The texts in the code are English, so English needs none."""
+    """The catalogs of a language, one for each part of the program. The texts in the code are English, so English
+    needs none."""
     if language == "en":
         return NullTranslations()
-    path = data_dir("templates") / "languages" / language / "LC_MESSAGES" / "papers.po"
-    with path.open("rb") as file:
-        catalog = read_po(file, locale=language)
-    compiled = BytesIO()
-    write_mo(compiled, catalog)
-    compiled.seek(0)
-    return Translations(compiled)
+    words = Translations()
+    for path in sorted(catalogs(language)):
+        with path.open("rb") as file:
+            catalog = read_po(file, locale=language)
+        compiled = BytesIO()
+        write_mo(compiled, catalog)
+        compiled.seek(0)
+        words.merge(Translations(compiled))
+    return words
+
+
+def catalogs(language: Language) -> list[Path]:
+    """The files with a language's words."""
+    return list((data_dir("templates") / "languages" / language / "LC_MESSAGES").glob("*.po"))
