@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
@@ -20,13 +20,15 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import Engine, event, inspect
+from sqlalchemy import Connection, Engine, event, inspect
 
 from incentives.service.deliveries import import_folder
 from incentives.service.months import close
 from incentives.service.payouts import payout
 from incentives.service.runs import run
 from incentives.store import bulk
+from incentives.store.bulk import Row
+from incentives.store.queries import Query, Value
 from incentives.store.upgrade import check_ready, upgrade
 from stores import ANA, BEN, Shelf, everything, opened
 from test_cli_books import SAMPLE
@@ -136,7 +138,7 @@ class Fails(Exception):
 
 @contextmanager
 def failing(at: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """The call with this number fails: a statement, rows in bulk (before them, or after them), a commit."""
+    """The call with this number fails: a statement, a query, rows in bulk (before or after them), a commit."""
     calls = [0]
 
     def count(*_: Any) -> None:
@@ -153,7 +155,14 @@ def failing(at: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
         return written
 
+    ask = Query.rows
+
+    def asked(query: Query, connection: Connection, **values: Value) -> Iterable[Row]:
+        count()
+        return ask(query, connection, **values)
+
     with monkeypatch.context() as patch:
+        patch.setattr(Query, "rows", asked)
         patch.setattr(bulk, "_into_sqlite", counted(bulk._into_sqlite))
         patch.setattr(bulk, "_into_postgresql", counted(bulk._into_postgresql))
         event.listen(Engine, "before_cursor_execute", count)

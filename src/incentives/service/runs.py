@@ -7,7 +7,7 @@ import zoneinfo
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 
 from incentives.calculation.chunks import Chunk, Scope
 from incentives.calculation.lines import Finding, Line
@@ -22,7 +22,7 @@ from incentives.store.affected import Affected, affected
 from incentives.store.bulk import Row
 from incentives.store.engine import reading, writing
 from incentives.store.facts_out import Known, Rules
-from incentives.store.ledger import open_month, post, posted, record_run, rows_of
+from incentives.store.ledger import last_run, open_month, post, posted, record_run, rows_of
 from incentives.store.source import StoreSource
 
 Progress = Callable[[int], None]
@@ -227,9 +227,7 @@ def _nothing_yet(sentence: str) -> Problem:
 
 def _scope(connection: Connection, month: Period, as_of: dt.date) -> Affected | None:
     """Whom the news since the last run can affect; everybody where the day itself moved on."""
-    run_row = tables.Run
-    asked = select(run_row.month, run_row.as_of, run_row.known_through).order_by(run_row.id.desc()).limit(1)
-    last = connection.execute(asked).first()
+    last = last_run(connection)
     if last is None or last.month != month.first or last.as_of != as_of:
         return None
     return affected(connection, last.known_through)

@@ -6,11 +6,14 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 
 from incentives.store import tables
+from incentives.store.bulk import insert_rows
+from incentives.store.queries import Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +31,25 @@ def record(
 ) -> int:
     """Write an act; its number is the newest knowledge there is."""
     act_id = next_id(connection, tables.Act)
-    connection.execute(
-        insert(tables.Act).values(
-            id=act_id,
-            at=who.at,
-            actor=who.actor,
-            what=what,
-            subject=subject,
-            before=said(before),
-            after=said(after),
-            reason=who.reason,
-            request=who.request,
-        )
-    )
+    at = tables.Instant().process_bind_param(who.at, connection.dialect)
+    says = (subject, said(before), said(after), who.reason, who.request)
+    insert_rows(connection, tables.Act, [(act_id, at, who.actor, what, *says)])
     return act_id
 
 
 def latest(connection: Connection) -> int:
     """The number of the newest act; 0 before the first."""
-    return connection.execute(select(func.max(tables.Act.id))).scalar() or 0
+    return _last(tables.Act).one(connection) or 0
 
 
 def next_id(connection: Connection, table: type[tables.Base]) -> int:
     """The next number of a table: whoever writes is alone, so nobody takes it meanwhile."""
-    column = tables.table_of(table).columns["id"]
-    return (connection.execute(select(func.max(column))).scalar() or 0) + 1
+    return (_last(table).one(connection) or 0) + 1
+
+
+@cache
+def _last(table: type[tables.Base]) -> Query:
+    return Query(select(func.max(tables.table_of(table).columns["id"])))
 
 
 def said(value: Any) -> str:

@@ -11,13 +11,27 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, bindparam, except_, func, literal, or_, select, union, union_all
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    except_,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from incentives.calculation.chunks import Scope
 from incentives.store import tables
 from incentives.store.bulk import batches
 from incentives.store.facts_out import event_from
+from incentives.store.queries import Query, Value, one_of
 from incentives.store.tables import Base
 
 
@@ -54,7 +68,7 @@ class _Affected:
         self._events()
         self._of_invoices()
         self._above()
-        paying = self._texts(select(tables.Assignment.team).distinct())
+        paying = self._ask(_paying())
         return Scope(tuple(sorted(self.payees - {""})), tuple(sorted(self.teams & paying - {""})))
 
     def from_day(self) -> dt.date | None:
@@ -62,12 +76,10 @@ class _Affected:
         before its day. One whose id stands under another source too changes causes of any day."""
         if self.changed:
             return None
-        event, other = tables.Event, aliased(tables.Event)
-        shared = select(event.id).join(other, and_(other.event_id == event.event_id, other.source != event.source))
-        if self._texts(shared.where(event.known_from > self.since).limit(1)):
+        if self._ask(_shared()):
             return None
-        first = select(func.min(event.occurred_on)).where(event.known_from > self.since)
-        return self.connection.execute(first).scalar()
+        day: dt.date | None = _first_day().one(self.connection, since=self.since)
+        return day
 
     def _everybody(self) -> bool:
         """Rates and the company's settings reach everybody; who is in a team no more is not found by asking who
@@ -154,42 +166,31 @@ class _Affected:
 
     def _events(self) -> None:
         """New events, those that share their id (causes then name the source), and both sides of conflicts."""
-        event, conflict, decision = tables.Event, tables.Conflict, tables.Decision
-        decided = select(decision.subject_id).where(decision.kind == "conflict", decision.act_id > self.since)
-        news = select(conflict.subject).where(
-            conflict.kind == "event", or_(conflict.act_id > self.since, conflict.id.in_(decided))
-        )
-        ids = union(select(event.event_id).where(event.known_from > self.since), news).subquery()
-        told = select(ids.c.event_id)
-        self.invoices |= self._texts(select(event.invoice_id).where(event.event_id.in_(told)))
-        others = select(conflict.content).where(conflict.kind == "event", conflict.subject.in_(told))
-        self.invoices |= {event_from(content).invoice_id for content in self._texts(others)}
+        self.invoices |= self._ask(_invoices_of_events())
+        self.invoices |= {event_from(content).invoice_id for content in self._ask(_other_versions())}
 
     def _of_invoices(self) -> None:
         """Those whom these invoices credit, or credited until now, and the teams they count for."""
-        credit, invoice, member = tables.Credit, tables.Invoice, tables.Membership
         credited: set[str] = set()
         for some in batches(self.invoices, 5000):
-            for standing in self._standing(credit):
-                credited |= self._texts(select(credit.payee_id).where(credit.invoice_id.in_(some), standing))
-            for standing in self._standing(invoice):
-                self.teams |= self._texts(select(invoice.team).where(invoice.invoice_id.in_(some), standing))
+            for query in self._standing(tables.Credit, "payee_id"):
+                credited |= self._ask(query, invoices=some)
+            for query in self._standing(tables.Invoice, "team"):
+                self.teams |= self._ask(query, invoices=some)
         self.payees |= credited
         for some in batches(credited, 5000):
-            self.teams |= self._texts(select(member.team).where(member.payee_id.in_(some)))
+            self.teams |= self._ask(_teams_of(), members=some)
 
-    def _standing(self, model: type[Base]) -> Iterator[Any]:
+    def _standing(self, model: type[Base], column: str) -> Iterator[Query]:
         """What stands, and what stood until the news: one after the other, since each has an index of its own."""
-        columns = tables.table_of(model).c
-        yield columns.known_until.is_(None)
+        yield _of_invoices(model, column, stands=True)
         if model.__tablename__ in self.changed:
-            yield columns.known_until > self.since
+            yield _of_invoices(model, column, stands=False)
 
     def _above(self) -> None:
         """Everybody above those affected, on whatever days."""
-        reporting = tables.Reporting
         managers: dict[str, set[str]] = {}
-        for payee_id, manager_id in self._rows(select(reporting.payee_id, reporting.manager_id)):
+        for payee_id, manager_id in _managers().rows(self.connection):
             managers.setdefault(payee_id, set()).add(manager_id)
         ask = list(self.payees) if managers else []
         while ask:
@@ -200,7 +201,7 @@ class _Affected:
 
     def _changed_tables(self) -> frozenset[str]:
         """The tables besides events in which anything is news: mostly none, and asked of all at once."""
-        return frozenset(self.connection.execute(_changed_asked(), {"since": self.since}).scalars())
+        return frozenset(self._ask(_changed()))
 
     def _is_news(self, model: type[Base]) -> Any:
         columns = tables.table_of(model).c
@@ -212,6 +213,10 @@ class _Affected:
         approved = and_(decided, decision.choice == "approve", decision.act_id > self.since)
         return select(column).join(decision, approved)
 
+    def _ask(self, query: Query, **values: Value) -> set[str]:
+        """The texts that a query about the news answers."""
+        return {row[0] for row in query.rows(self.connection, since=self.since, **values)}
+
     def _texts(self, asked: Any) -> set[str]:
         return set(self.connection.execute(asked).scalars())
 
@@ -219,10 +224,13 @@ class _Affected:
         return self.connection.execute(asked)
 
 
+# What every event asks, and of everything ``since`` an act ------------------------------------------------
+
+
 @cache
-def _changed_asked() -> Any:
-    """One query for all tables; made once, since making it takes longer than asking it."""
-    since: Any = bindparam("since")
+def _changed() -> Query:
+    """Which tables besides events have news, asked of all of them at once."""
+    since = _since()
     asked = []
     for name in tables.VERSIONED:
         columns = Base.metadata.tables[name].c
@@ -232,4 +240,66 @@ def _changed_asked() -> Any:
         table = tables.table_of(model)
         is_news = select(table.c.id).where(table.c.act_id > since).exists()
         asked.append(select(literal(model.__tablename__)).where(is_news))
-    return union_all(*asked)
+    return Query(union_all(*asked))
+
+
+def _told() -> Select[Any]:
+    """The ids of new events, and of those in whose conflict something is new."""
+    event, conflict, decision = tables.Event, tables.Conflict, tables.Decision
+    decided = select(decision.subject_id).where(decision.kind == "conflict", decision.act_id > _since())
+    news = select(conflict.subject).where(
+        conflict.kind == "event", or_(conflict.act_id > _since(), conflict.id.in_(decided))
+    )
+    ids = union(select(event.event_id).where(event.known_from > _since()), news).subquery()
+    return select(ids.c.event_id)
+
+
+@cache
+def _invoices_of_events() -> Query:
+    return Query(select(tables.Event.invoice_id).where(tables.Event.event_id.in_(_told())))
+
+
+@cache
+def _other_versions() -> Query:
+    conflict = tables.Conflict
+    return Query(select(conflict.content).where(conflict.kind == "event", conflict.subject.in_(_told())))
+
+
+@cache
+def _shared() -> Query:
+    """Whether a new event's id stands under another source, too."""
+    event, other = tables.Event, aliased(tables.Event)
+    shared = select(event.id).join(other, and_(other.event_id == event.event_id, other.source != event.source))
+    return Query(shared.where(event.known_from > _since()).limit(1))
+
+
+@cache
+def _first_day() -> Query:
+    return Query(select(func.min(tables.Event.occurred_on)).where(tables.Event.known_from > _since()))
+
+
+@cache
+def _of_invoices(model: type[Base], column: str, stands: bool) -> Query:
+    """A column of what stands, or stood until the news, of ``invoices``."""
+    columns = tables.table_of(model).c
+    standing = columns.known_until.is_(None) if stands else columns.known_until > _since()
+    return Query(select(columns[column]).where(one_of(columns.invoice_id, "invoices"), standing))
+
+
+@cache
+def _teams_of() -> Query:
+    return Query(select(tables.Membership.team).where(one_of(tables.Membership.payee_id, "members")))
+
+
+@cache
+def _managers() -> Query:
+    return Query(select(tables.Reporting.payee_id, tables.Reporting.manager_id))
+
+
+@cache
+def _paying() -> Query:
+    return Query(select(tables.Assignment.team).distinct())
+
+
+def _since() -> Any:
+    return bindparam("since", type_=BigInteger)

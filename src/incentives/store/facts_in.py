@@ -18,7 +18,7 @@ from incentives.facts import Credit, Event, Facts, Invoice
 from incentives.store import tables
 from incentives.store.acts import next_id, said
 from incentives.store.bulk import Row, batches, insert_rows
-from incentives.store.facts_out import Ids, Known
+from incentives.store.facts_out import EVENT_COLUMNS, EVENTS, Ids, Known
 from incentives.store.tables import Base
 
 Unit = tuple[Any, ...]
@@ -309,12 +309,9 @@ def replace_invoice(connection: Connection, act_id: int, invoice: Invoice) -> No
 
 # Events ----------------------------------------------------------------------------------------------
 
-_EVENT_COLUMNS = list(tables.table_of(tables.Event).columns)[2:]
-"""As :class:`incentives.facts.Event` has its fields, so that a row makes an event and an event a row."""
-
 
 def event_row(event: Event) -> Row:
-    """An event as the columns of its table."""
+    """An event as the columns of its table (``EVENT_COLUMNS``)."""
     return (
         event.event_id,
         event.type,
@@ -360,9 +357,7 @@ def save_events(connection: Connection, act_id: int, events: Sequence[Event]) ->
 
 
 def _known_events(connection: Connection, events: Iterable[Event]) -> dict[tuple[str, str], Event]:
-    ids = {each.event_id for each in events}
-    asked = select(*_EVENT_COLUMNS).where(tables.Event.event_id.in_(ids))
-    found = (Event(*row) for row in connection.execute(asked))
+    found = (Event(*row) for row in EVENTS.rows(connection, events={each.event_id for each in events}))
     return {event.ref: event for event in found}
 
 
@@ -381,7 +376,7 @@ def add_conflict(connection: Connection, act_id: int, kind: str, source: str, su
 
 def event_text(event: Event) -> str:
     """The content of an event, to keep and to compare: when we learned it is not content."""
-    names = [column.name for column in _EVENT_COLUMNS]
+    names = [column.name for column in EVENT_COLUMNS]
     content = dict(zip(names, event_row(event), strict=True))
     del content["recorded_at"]
     return said(content)

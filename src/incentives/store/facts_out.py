@@ -10,6 +10,7 @@ import json
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import starmap
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, or_, select
@@ -36,11 +37,11 @@ from incentives.facts import (
 from incentives.rules.plan import Plan
 from incentives.store import tables
 from incentives.store.bulk import Row
-from incentives.store.questions import Question, Value, one_of
+from incentives.store.queries import Query, Value, one_of
 from incentives.store.tables import Base
 
 Condition = ColumnElement[bool]
-"""Made once, with named values: a question is kept under the conditions that it was made with."""
+"""Made once, with named values: a query is kept under the conditions that it was made with."""
 Ids = Select[str]
 """Which invoices: a query that answers their ids, made once as well."""
 
@@ -152,7 +153,7 @@ class Known:
         One in conflict comes in all its versions, one that was replaced in the version that was chosen.
         """
         versions = self.versions
-        made = (Event(*row) for row in self.ask(_events(ids, self.is_now), **values))
+        made = starmap(Event, self.ask(_events(ids, self.is_now), **values))
         yield from (event for event in made if event.ref not in versions) if versions else made
         for each in versions.values():
             for event in each:
@@ -166,12 +167,12 @@ class Known:
 
     @property
     def _at(self) -> dict[str, int]:
-        """The act that a question of then is asked with."""
+        """The act with which a query is asked about then."""
         return {} if self.through is None else {"through": self.through}
 
-    def ask(self, question: Question, **values: Value) -> Iterable[Row]:
-        """The rows that answer a question about what is known (:func:`is_known`)."""
-        return question.rows(self.connection, **self._at, **values)
+    def ask(self, query: Query, **values: Value) -> Iterable[Row]:
+        """The rows of a query about what is known (:func:`is_known`)."""
+        return query.rows(self.connection, **self._at, **values)
 
     def _rows(self, model: type[Base], where: Condition | None, values: Mapping[str, Value]) -> Iterable[Row]:
         return self.ask(_contents(model, where, self.is_now), **values)
@@ -198,10 +199,10 @@ class Known:
 
     def _first_versions(self, event_ids: set[str]) -> Iterator[Event]:
         if event_ids:
-            yield from (Event(*row) for row in _FIRST_VERSIONS.rows(self.connection, events=event_ids))
+            yield from (Event(*row) for row in EVENTS.rows(self.connection, events=event_ids))
 
 
-# Questions -------------------------------------------------------------------------------------------
+# Queries ---------------------------------------------------------------------------------------------
 
 
 def is_known(model: type[Base], now: bool) -> Condition:
@@ -215,35 +216,36 @@ def is_known(model: type[Base], now: bool) -> Condition:
 
 
 @lru_cache(maxsize=256)
-def _contents(model: type[Base], where: Condition | None, now: bool) -> Question:
+def _contents(model: type[Base], where: Condition | None, now: bool) -> Query:
     """The contents of a versioned table in the order in which they became known."""
     table = tables.table_of(model)
     content = [column for column in table.columns if column.name not in ("id", "known_from", "known_until")]
     asked = select(*content).where(is_known(model, now)).order_by(table.c.id)
-    return Question(asked if where is None else asked.where(where))
+    return Query(asked if where is None else asked.where(where))
 
 
 @lru_cache(maxsize=256)
-def _contents_of_invoices(model: type[Base], ids: Ids | None, now: bool) -> Question:
+def _contents_of_invoices(model: type[Base], ids: Ids | None, now: bool) -> Query:
     return _contents(model, None if ids is None else tables.table_of(model).c.invoice_id.in_(ids), now)
 
 
-_EVENT = list(tables.table_of(tables.Event).columns)[2:]
-"""As :class:`incentives.facts.Event` has its fields."""
-_FIRST_VERSIONS = Question(select(*_EVENT).where(one_of(tables.Event.event_id, "events")))
+EVENT_COLUMNS = list(tables.table_of(tables.Event).columns)[2:]
+"""As :class:`incentives.facts.Event` has its fields, so that a row makes an event and an event a row."""
+EVENTS = Query(select(*EVENT_COLUMNS).where(one_of(tables.Event.event_id, "events")))
+"""The events of these ids as they came first."""
 
 
 @lru_cache(maxsize=256)
-def _events(ids: Ids | None, now: bool) -> Question:
+def _events(ids: Ids | None, now: bool) -> Query:
     columns = tables.table_of(tables.Event).c
-    asked = select(*_EVENT)
+    asked = select(*EVENT_COLUMNS)
     if ids is not None:
         asked = asked.where(columns.invoice_id.in_(ids))
-    return Question(asked if now else asked.where(columns.known_from <= bindparam("through")))
+    return Query(asked if now else asked.where(columns.known_from <= bindparam("through")))
 
 
 @lru_cache
-def _documents(now: bool) -> Question:
+def _documents(now: bool) -> Query:
     """Every approved revision of every rule, in the order in which they were approved."""
     revision, decision = tables.RuleRevision, tables.Decision
     asked = (
@@ -252,11 +254,11 @@ def _documents(now: bool) -> Question:
         .where(decision.choice == "approve")
         .order_by(decision.act_id, revision.id)
     )
-    return Question(asked if now else asked.where(decision.act_id <= bindparam("through")))
+    return Query(asked if now else asked.where(decision.act_id <= bindparam("through")))
 
 
 @lru_cache
-def _conflicts(now: bool) -> Question:
+def _conflicts(now: bool) -> Query:
     """Every version of an event but the first, and what was decided about it."""
     conflict, decision = tables.Conflict, tables.Decision
     decided = and_(decision.kind == "conflict", decision.subject_id == conflict.id)
@@ -265,7 +267,7 @@ def _conflicts(now: bool) -> Question:
         asked = asked.where(conflict.act_id <= bindparam("through"))
         decided = and_(decided, decision.act_id <= bindparam("through"))
     asked = asked.outerjoin(decision, decided).where(conflict.kind == "event")
-    return Question(asked.order_by(decision.act_id, conflict.id))
+    return Query(asked.order_by(decision.act_id, conflict.id))
 
 
 @lru_cache(maxsize=1024)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, not_, select
 
 from incentives.calendar import Period, period_of
 from incentives.ledger.entries import Draft, Entry, Key, Posted
@@ -14,6 +15,7 @@ from incentives.store import tables
 from incentives.store.acts import next_id
 from incentives.store.bulk import Row, insert_rows, rows, written_days
 from incentives.store.facts_out import Rules
+from incentives.store.queries import Query, Value, one_of
 
 _NEXT_DAY = dt.timedelta(days=1)
 
@@ -24,7 +26,7 @@ def open_month(connection: Connection, rules: Rules) -> Period | None:
     That is the month of the first fact, or of the first plan version if it is later; once something was posted
     it stays, whatever earlier fact still comes. ``None`` where nothing has happened yet.
     """
-    last = connection.execute(select(func.max(tables.Close.month))).scalar()
+    last = _last_closed().one(connection)
     if last is not None:
         return period_of(period_of(last, "month", 1).last + _NEXT_DAY, "month", 1)
     begun = connection.execute(select(tables.Entry.month).limit(1)).scalar()
@@ -40,6 +42,11 @@ def open_month(connection: Connection, rules: Rules) -> Period | None:
     return period_of(max(min(days), min(versions, default=min(days))), "month", 1) if days else None
 
 
+@cache
+def _last_closed() -> Query:
+    return Query(select(func.max(tables.Close.month)))
+
+
 def posted(
     connection: Connection,
     payees: Collection[str],
@@ -53,6 +60,24 @@ def posted(
 
     Only what was earned from a day on, if it is given: all entries of a key are of one day then.
     """
+    values: dict[str, Value | None] = {
+        "in_plans": in_plans,
+        "not_in_plans": not_in_plans or None,
+        "from_day": from_day,
+        "upto_run": upto_run,
+    }
+    given = {name: value for name, value in values.items() if value is not None}
+    rows = _posted(frozenset(given)).rows(connection, payees=payees, **given)
+    found: dict[Key, list[Posted]] = {}
+    for *key, invoice_id, earned_on, payable_on, plan_version, amount_minor, paid in rows:
+        terms = (invoice_id, earned_on, payable_on, plan_version)
+        found.setdefault(_key(*key), []).append(Posted(terms, amount_minor, paid is not None))
+    return found
+
+
+@cache
+def _posted(given: frozenset[str]) -> Query:
+    """What was posted for ``payees``, where it is as these values say."""
     entry, settled = tables.Entry, tables.Settled
     asked = (
         select(
@@ -70,22 +95,16 @@ def posted(
             settled.entry_id,
         )
         .outerjoin(settled, settled.entry_id == entry.id)
-        .where(entry.payee_id.in_(payees), entry.kind.not_in(("payout", "adjustment")))
+        .where(one_of(entry.payee_id, "payees"), entry.kind != "payout", entry.kind != "adjustment")
         .order_by(entry.id)
     )
-    if in_plans is not None:
-        asked = asked.where(entry.plan.in_(in_plans))
-    if from_day is not None:
-        asked = asked.where(entry.earned_on >= from_day)
-    if not_in_plans:
-        asked = asked.where(entry.plan.not_in(not_in_plans))
-    if upto_run is not None:
-        asked = asked.where(entry.run_id <= upto_run)
-    found: dict[Key, list[Posted]] = {}
-    for *key, invoice_id, earned_on, payable_on, plan_version, amount_minor, paid in rows(connection, asked):
-        terms = (invoice_id, earned_on, payable_on, plan_version)
-        found.setdefault(_key(*key), []).append(Posted(terms, amount_minor, paid is not None))
-    return found
+    conditions: dict[str, ColumnElement[bool]] = {
+        "in_plans": one_of(entry.plan, "in_plans"),
+        "not_in_plans": not_(one_of(entry.plan, "not_in_plans")),
+        "from_day": entry.earned_on >= bindparam("from_day"),
+        "upto_run": entry.run_id <= bindparam("upto_run"),
+    }
+    return Query(asked.where(*(conditions[name] for name in sorted(given))))
 
 
 def _key(payee_id: str, plan: str, component: str, kind: str, cause: str, currency: str) -> Key:
@@ -113,18 +132,27 @@ def record_run(
 ) -> int:
     """Write a run; its number."""
     run_id = next_id(connection, tables.Run)
-    connection.execute(
-        insert(tables.Run).values(
-            id=run_id,
-            act_id=act_id,
-            month=month,
-            as_of=as_of,
-            known_through=through,
-            scope=scope,
-            entries=entries,
-        )
-    )
+    insert_rows(connection, tables.Run, [(run_id, act_id, month, as_of, through, scope, entries)])
     return run_id
+
+
+class LastRun(NamedTuple):
+    """What the newest run was about."""
+
+    month: dt.date
+    as_of: dt.date
+    known_through: int
+
+
+def last_run(connection: Connection) -> LastRun | None:
+    """The newest run; ``None`` before the first."""
+    return next((LastRun(*row) for row in _newest_run().rows(connection)), None)
+
+
+@cache
+def _newest_run() -> Query:
+    run = tables.Run
+    return Query(select(run.month, run.as_of, run.known_through).order_by(run.id.desc()).limit(1))
 
 
 _COLUMNS: list[ColumnElement[Any]] = list(tables.table_of(tables.Entry).columns)

@@ -12,14 +12,13 @@ from functools import cache, cached_property
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, union
-from sqlalchemy.orm import aliased
 
 from incentives.calculation.chunks import Scope, Wanted
-from incentives.facts import Assignment, EventRef, Facts, Membership, Surroundings
+from incentives.facts import Assignment, Event, EventRef, Facts, Membership, Surroundings
 from incentives.store import tables
 from incentives.store.engine import engine_for, read_url
 from incentives.store.facts_out import Ids, Known, Rules, is_known
-from incentives.store.questions import Question, one_of
+from incentives.store.queries import Query, one_of
 
 
 class StoreSource:
@@ -83,6 +82,7 @@ class StoreSource:
         people = {*wanted.payees, *(each.payee_id for each in memberships)}
         ids, whose = self._invoice_ids(wanted, below)
         invoices = known.invoices(ids, **whose)
+        events = tuple(known.events(ids, {each.invoice_id for each in invoices}, **whose))
         customers = {each.customer_id for each in invoices}
         currencies = {each.currency for each in invoices}
         owners = {"payees": wanted.payees, "teams": wanted.teams}
@@ -94,15 +94,15 @@ class StoreSource:
             customers=tuple(known.customers(_CUSTOMERS, customers=customers)),
             credit_records=tuple(known.credit_records(_OF_CUSTOMERS, customers=customers)),
             invoices=tuple(invoices),
-            events=tuple(known.events(ids, {each.invoice_id for each in invoices}, **whose)),
+            events=events,
             assignments=tuple(known.assignments(rules, _TO_OWNERS, **owners)),
             targets=tuple(known.targets(rules, _OF_OWNERS, **owners)),
             fx_rates=tuple(known.fx_rates(_FROM_CURRENCIES, currencies=currencies)),
         )
-        return part, self._around(wanted, ids, whose, customers)
+        return part, self._around(wanted, customers, events)
 
     def _names(self, asked: Any) -> tuple[str, ...]:
-        return tuple(sorted(name for (name,) in self.known.ask(Question(asked)) if name))
+        return tuple(sorted(name for (name,) in self.known.ask(Query(asked)) if name))
 
     def _below(self, managers: Collection[str]) -> frozenset[str]:
         """Everybody under these managers on some day, by however many steps; a little more does no harm."""
@@ -127,22 +127,21 @@ class StoreSource:
 
     # What surrounds a part ---------------------------------------------------------------------------
 
-    def _around(
-        self, wanted: Wanted, ids: Ids, whose: Mapping[str, Collection[str]], customers: Collection[str]
-    ) -> Surroundings:
+    def _around(self, wanted: Wanted, customers: Collection[str], events: Iterable[Event]) -> Surroundings:
         known = self.known
         first = next(iter(known.ask(_first_of_all(known.is_now))))[0] if wanted.teams else None
         two_sources = self._two_sources
         if two_sources is None:
-            two_sources = self._sources_of(ids, **whose)
+            two_sources = self._sources_of({each.event_id for each in events})
         return Surroundings(first, _FirstInvoices(known, customers), two_sources, self._conflicts)
 
-    def _sources_of(self, ids: Ids | None, **whose: Collection[str]) -> dict[str, dt.date]:
-        """Which event ids of these invoices (``None``: of all) stand under two sources, and from when on: the
-        second of their first days."""
+    def _sources_of(self, event_ids: Collection[str] | None) -> dict[str, dt.date]:
+        """Which of these event ids (``None``: of all) stand under two sources, and from when on: the second of
+        their first days."""
         known = self.known
         first: dict[str, dict[str, dt.date]] = {}
-        for event_id, source, stored in known.ask(_several(ids, known.is_now), **whose):
+        asked = {} if event_ids is None else {"events": event_ids}
+        for event_id, source, stored in known.ask(_several(event_ids is None, known.is_now), **asked):
             versions = known.versions.get((source, event_id))
             day = min(each.occurred_on for each in versions) if versions else stored
             first.setdefault(event_id, {})[source] = day
@@ -176,7 +175,7 @@ class _FirstInvoices(Mapping[str, dt.date]):
         return len(self._found)
 
 
-# Questions -------------------------------------------------------------------------------------------
+# Queries ---------------------------------------------------------------------------------------------
 
 _TO_TEAMS = tables.Assignment.team != ""
 _OF_PLANS = one_of(tables.Assignment.plan, "plans")
@@ -215,26 +214,24 @@ def _reaching(now: bool) -> Ids:
 
 
 @cache
-def _first_invoices(now: bool) -> Question:
+def _first_invoices(now: bool) -> Query:
     """The day of the first invoice of each of ``customers``."""
     invoice = tables.Invoice
     asked = select(invoice.customer_id, func.min(invoice.issued_on)).group_by(invoice.customer_id)
-    return Question(asked.where(is_known(invoice, now), one_of(invoice.customer_id, "customers")))
+    return Query(asked.where(is_known(invoice, now), one_of(invoice.customer_id, "customers")))
 
 
 @cache
-def _first_of_all(now: bool) -> Question:
-    return Question(select(func.min(tables.Invoice.issued_on)).where(is_known(tables.Invoice, now)))
+def _first_of_all(now: bool) -> Query:
+    return Query(select(func.min(tables.Invoice.issued_on)).where(is_known(tables.Invoice, now)))
 
 
 @cache
-def _several(ids: Ids | None, now: bool) -> Question:
-    """Events whose id more than one event has, by source and day."""
-    event, other = tables.Event, aliased(tables.Event)
-    if ids is None:
-        several = select(event.event_id).group_by(event.event_id).having(func.count() > 1)
-    else:
-        elsewhere = and_(other.event_id == event.event_id, other.source != event.source)
-        several = select(event.event_id).join(other, elsewhere).where(event.invoice_id.in_(ids))
+def _several(of_all: bool, now: bool) -> Query:
+    """Events whose id more than one event has, by source and day: of ``events`` or of all."""
+    event = tables.Event
+    several = select(event.event_id).group_by(event.event_id).having(func.count() > 1)
+    if not of_all:
+        several = several.where(one_of(event.event_id, "events"))
     asked = select(event.event_id, event.source, event.occurred_on).where(event.event_id.in_(several))
-    return Question(asked if now else asked.where(event.known_from <= bindparam("through")))
+    return Query(asked if now else asked.where(event.known_from <= bindparam("through")))

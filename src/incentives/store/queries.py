@@ -1,7 +1,7 @@
-"""Questions that every event and every chunk asks: worded once, and asked on the driver's own connection.
+"""Queries that every event and every chunk asks: worded once, and asked on the driver's own connection.
 
-SQLAlchemy takes longer to word a question anew, or to find it among those it has worded, than either database
-takes to answer it.
+SQLAlchemy takes longer to word a query anew, or to find it among those it has worded, than either database takes
+to answer it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Date, Dialect, Select
+from sqlalchemy import Boolean, CompoundSelect, Connection, Date, Dialect, Select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -20,11 +20,11 @@ from sqlalchemy.sql.functions import FunctionElement
 from incentives.store.bulk import Row
 
 Value = str | int | dt.date | Collection[str]
-"""What a question may be asked with; a collection where it says :class:`one_of`."""
+"""What a query may be asked with; a collection where it says :class:`one_of`."""
 
 
 class one_of(FunctionElement[bool]):  # noqa: N801 (reads as the condition that it is)
-    """Whether a column holds one of the texts that the question is asked with under a name."""
+    """Whether a column holds one of the texts that the query is asked with under a name."""
 
     inherit_cache = False
     type = Boolean()
@@ -48,20 +48,20 @@ def _in_postgresql(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{compiler.process(element.clauses, **kw)} = ANY(%({element.named})s)"
 
 
-class Question:
+class Query:
     """A query with named values (``bindparam``, :class:`one_of`).
 
     Days are days in its rows; whatever else a column holds is as the driver gives it.
     """
 
-    def __init__(self, asked: Select[*tuple[Any, ...]]) -> None:
+    def __init__(self, asked: Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]) -> None:
         self._asked = asked
         columns = enumerate(asked.selected_columns)
         self._days = [place for place, column in columns if isinstance(column.type, Date)]
         self._worded: dict[str, tuple[str, dict[str, Any]]] = {}
 
     def rows(self, connection: Connection, **values: Value) -> Iterable[Row]:
-        """The rows that answer it."""
+        """The rows that answer it, as they come."""
         raw = connection.connection.driver_connection
         assert raw is not None, "the connection is open"
         worded, constant = self._worded.get(connection.dialect.name) or self._put_into_words(connection.dialect)
@@ -70,13 +70,9 @@ class Question:
         found: Iterable[Row] = raw.execute(worded, constant | {name: plain(each) for name, each in values.items()})
         return _with_days(found, self._days) if is_sqlite and self._days else found
 
-    def texts(self, connection: Connection, **values: Value) -> set[str]:
-        """The answers to a question about one column."""
-        return {row[0] for row in self.rows(connection, **values)}
-
-    def first(self, connection: Connection, **values: Value) -> Row | None:
-        """The first row, if there is any."""
-        return next(iter(self.rows(connection, **values)), None)
+    def one(self, connection: Connection, **values: Value) -> Any:
+        """The first cell of the first row; ``None`` if there is no row."""
+        return next(iter(self.rows(connection, **values)), (None,))[0]
 
     def _put_into_words(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
         if dialect.name == "sqlite":
