@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
-from sqlalchemy import Connection, Engine, and_, insert, select
+from sqlalchemy import Connection, Engine, and_, bindparam, insert, select
 
 from incentives.documents.written import nearest, shown
 from incentives.errors import Problem, Rejected
@@ -22,6 +23,7 @@ from incentives.store.closes import DECIDED, holds_in_force, open_questions, und
 from incentives.store.engine import reading, writing
 from incentives.store.facts_in import replace_invoice
 from incentives.store.facts_out import invoice_from
+from incentives.store.queries import Query
 
 CHOICES = {
     "rule": ("approve", "reject"),
@@ -133,10 +135,15 @@ def decide(engine: Engine, who: Who, kind: str, number: int, choice: str) -> Non
             sentence = f"{who.actor} proposed it: somebody else decides."
             _refuse([_problem(place, "", "second-person", sentence, "Ask a colleague to decide.")])
         act_id = record(connection, who, "decide", place, before=waits.says, after=choice)
-        values = {"act_id": act_id, "kind": kind, "subject_id": number, "choice": choice}
-        connection.execute(insert(tables.Decision).values(id=next_id(connection, tables.Decision), **values))
+        write_decision(connection, act_id, kind, number, choice)
         if kind == "conflict" and choice == "replace":
             _replace_invoice(connection, act_id, number)
+
+
+def write_decision(connection: Connection, act_id: int, kind: str, subject_id: int, choice: str) -> None:
+    """Write a decision of an act; the store refuses one by the author of what is decided."""
+    values = {"act_id": act_id, "kind": kind, "subject_id": subject_id, "choice": choice}
+    connection.execute(insert(tables.Decision).values(id=next_id(connection, tables.Decision), **values))
 
 
 def _replace_invoice(connection: Connection, act_id: int, number: int) -> None:
@@ -239,29 +246,41 @@ def questions(engine: Engine) -> list[tuple[int, str]]:
 
 def adjustment_drafts(connection: Connection, as_of: dt.date) -> Iterator[Draft]:
     """Entries for adjustments that were approved and are not in the ledger yet."""
-    adjustment, decision, entry = tables.Adjustment, tables.Decision, tables.Entry
-    approved = and_(
-        decision.kind == "adjustment", decision.subject_id == adjustment.id, decision.choice == "approve"
-    )
-    done = set(connection.execute(select(entry.cause).where(tables.ADJUSTMENTS)).scalars())
-    asked = select(tables.table_of(adjustment)).join(decision, approved).where(adjustment.earned_on <= as_of)
-    for row in connection.execute(asked.order_by(adjustment.id)):
-        cause = f"adjustment:{row.id}"
+    approved = list(_approved_adjustments().rows(connection, as_of=as_of))
+    done = {row[0] for row in _posted_adjustments().rows(connection)} if approved else set()
+    for number, payee_id, amount_minor, currency, earned_on in approved:
+        cause = f"adjustment:{number}"
         if cause not in done:
             yield Draft(
-                payee_id=row.payee_id,
+                payee_id=payee_id,
                 plan="",
                 component="adjustment",
                 kind="adjustment",
                 cause=cause,
                 invoice_id="",
-                earned_on=row.earned_on,
-                payable_on=row.earned_on,
-                amount_minor=row.amount_minor,
-                currency=row.currency,
-                plan_version=row.earned_on,
+                earned_on=earned_on,
+                payable_on=earned_on,
+                amount_minor=amount_minor,
+                currency=currency,
+                plan_version=earned_on,
                 stood_minor=0,
             )
+
+
+@cache
+def _approved_adjustments() -> Query:
+    adjustment, decision = tables.Adjustment, tables.Decision
+    approved = and_(
+        decision.kind == "adjustment", decision.subject_id == adjustment.id, decision.choice == "approve"
+    )
+    says = (adjustment.payee_id, adjustment.amount_minor, adjustment.currency, adjustment.earned_on)
+    asked = select(adjustment.id, *says).join(decision, approved).order_by(adjustment.id)
+    return Query(asked.where(adjustment.earned_on <= bindparam("as_of")))
+
+
+@cache
+def _posted_adjustments() -> Query:
+    return Query(select(tables.Entry.cause).where(tables.ADJUSTMENTS))
 
 
 # Mistakes --------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from incentives.feeds.folder import OPTIONAL, Reading, read_folder
 from incentives.feeds.known import Known
 from incentives.feeds.tables import FileCount, Progress
 from incentives.rules.plan import Plan
+from incentives.service.decisions import write_decision
 from incentives.store import tables
 from incentives.store.acts import Who, latest, next_id, record, said
 from incentives.store.engine import reading, writing
@@ -182,7 +183,7 @@ def _save_rules(connection: Connection, act_id: int, read: Reading) -> tuple[lis
         results.append(FileResult(place, 1, 1, 0, 0))
         revision_id = propose(connection, act_id, kind, name, document)
         if opens:
-            decide(connection, act_id, "rule", revision_id, "approve")
+            write_decision(connection, act_id, "rule", revision_id, "approve")
         else:
             proposed.append(place)
     return results, proposed
@@ -194,13 +195,6 @@ def propose(connection: Connection, act_id: int, kind: str, name: str, document:
     values = {"id": revision_id, "act_id": act_id, "kind": kind, "name": name, "document": document}
     connection.execute(insert(tables.RuleRevision).values(**values))
     return revision_id
-
-
-def decide(connection: Connection, act_id: int, kind: str, subject_id: int, choice: str) -> None:
-    """Write a decision; the store refuses one by the author of what is decided."""
-    values = {"act_id": act_id, "kind": kind, "subject_id": subject_id, "choice": choice}
-    number = next_id(connection, tables.Decision)
-    connection.execute(insert(tables.Decision).values(id=number, **values))
 
 
 def _is_known(connection: Connection, kind: str, name: str, document: str) -> bool:
