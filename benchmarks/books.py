@@ -17,13 +17,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 from sqlalchemy import Engine, create_engine, func, insert, select
 
 from benchmarks.world import World, make_world, write_folder
 from incentives.calendar import periods
 from incentives.facts import Event
-from incentives.service.deliveries import decide, propose
+from incentives.service.decisions import write_decision
+from incentives.service.deliveries import propose
 from incentives.service.months import close
 from incentives.service.runs import run
 from incentives.service.verification import verify
@@ -58,11 +60,11 @@ def _measure(engine: Engine, events: int, workers: int) -> None:
     upgrade(engine)
     print(f"\n{engine.dialect.name}, {events:,} events, {workers} workers")
     begun = time.perf_counter()
-    invoice_id = _bring(engine, make_world(events))
+    open_invoices = _bring(engine, make_world(events))
     gc.collect()
     print(f"  make and bring them       {time.perf_counter() - begun:10.2f} s")
     _measure_run(engine, workers)
-    _measure_one(engine, invoice_id)
+    _measure_one(engine, open_invoices)
     print(f"  verify                    {_timed(lambda: _verified(engine, workers)):10.2f} s   <= 60")
 
 
@@ -79,13 +81,14 @@ def _measure_close(engine: Engine, events: int, workers: int) -> None:
 
 
 def _verified(engine: Engine, workers: int) -> None:
-    breaches = list(verify(engine, workers=workers))
-    assert not breaches, breaches[0]
+    """Everything is looked at; what hangs on the made-up closes is found wrong, but no amount."""
+    [anew] = [each for each in verify(engine, workers=workers) if each.name == "everything calculated anew"]
+    assert anew.looked_at and not anew.breaches, anew
 
 
-def _bring(engine: Engine, world: World) -> str:
+def _bring(engine: Engine, world: World) -> list[str]:
     """The world's facts and rules, and eleven months closed, so that a run posts the whole year into the last.
-    An invoice of it."""
+    Some invoices that are not paid in full."""
     with tempfile.TemporaryDirectory() as folder, writing(engine) as connection:
         write_folder(make_world(10), Path(folder))
         act_id = record(connection, WHO, "import", "world")
@@ -93,15 +96,28 @@ def _bring(engine: Engine, world: World) -> str:
         documents += [("plan", path.stem, path) for path in (Path(folder) / "plans").glob("*.toml")]
         for kind, name, path in documents:
             revision = propose(connection, act_id, kind, name, path.read_text("utf-8"))
-            decide(connection, act_id, "rule", revision, "approve")
+            write_decision(connection, act_id, "rule", revision, "approve")
         save(connection, act_id, world.facts)
         first = dt.date(2025, 1, 1)
-        run_id = record_run(connection, act_id, first, first, 0, "nobody", 0)
+        run_id = record_run(connection, record(connection, WHO, "run"), first, first, 0, "nobody", 0)
         for month in periods(first, dt.date(2025, 11, 30), "month", 1):
+            act_id = record(connection, WHO, "close", str(month.first))
             values = {"month": month.first, "act_id": act_id, "run_id": run_id, "known_through": 0}
             text = {"prepared_by": "", "content": "{}", "previous_seal": str(month.first), "seal": ""}
             connection.execute(insert(tables.Close).values(**values, **text))
-    return world.facts.invoices[0].invoice_id
+    return _to_be_paid(world)
+
+
+def _to_be_paid(world: World, count: int = 8) -> list[str]:
+    """Invoices of which money went back, each of one payee and no two of the same."""
+    went_back = {event.invoice_id for event in world.facts.events if event.type != "payment"}
+    found: dict[str, str] = {}
+    for invoice in world.facts.invoices:
+        if invoice.invoice_id in went_back and len(invoice.credits) == 1:
+            found.setdefault(invoice.credits[0].payee_id, invoice.invoice_id)
+            if len(found) == count:
+                break
+    return list(found.values())
 
 
 def _measure_run(engine: Engine, workers: int) -> None:
@@ -152,16 +168,18 @@ def _empty_like(engine: Engine, folder: str) -> Engine:
     return other
 
 
-def _measure_one(engine: Engine, invoice_id: str) -> None:
-    """CPU from a payment's arrival until the ledger is right, in a process that has done it before."""
+def _measure_one(engine: Engine, invoice_ids: list[str]) -> None:
+    """CPU from a payment's arrival until the ledger is right, each of another payee, in a process that has done
+    it for others."""
     spent = []
-    for number in range(6):
-        event = Event(f"more-{number}", "payment", invoice_id, dt.date(2025, 12, 20), 10_000, source="bank")
+    for number, invoice_id in enumerate(invoice_ids):
+        event = Event(f"more-{number}", "payment", invoice_id, dt.date(2025, 12, 20), 100, source="bank")
         begun = time.process_time()
         _arrives(engine, event)
-        run(engine, WHO)
+        ran = run(engine, WHO)
         spent.append(time.process_time() - begun)
-    print(f"  one payment, CPU          {min(spent) * 1e3:10.1f} ms <= 30")
+        assert ran.entries == 1, "a payment earns"
+    print(f"  one payment, CPU          {median(spent) * 1e3:10.1f} ms <= 30")
 
 
 def _arrives(engine: Engine, event: Event) -> None:
