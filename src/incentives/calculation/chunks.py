@@ -81,12 +81,14 @@ class Chunk:
     pools: list[PoolOutcome] = field(default_factory=list)
     for_members: list[Line] = field(default_factory=list)
     """What the teams pay: not yet lines that stand, but handed to the chunks of their members."""
+    calculation: Calculation | None = None
+    """Where it came out: for whoever asks more of it while it is there. It does not travel."""
 
 
 def chunk(calculation: Calculation | None, task: Task) -> Chunk:
     """Calculate a task on the facts that it wanted (``None``: it wanted none)."""
     wanted = task.wanted
-    found = Chunk(wanted.payees, task.members, wanted.teams, wanted.invoices)
+    found = Chunk(wanted.payees, task.members, wanted.teams, wanted.invoices, calculation=calculation)
     lines: list[Line] = []
     if calculation is not None:
         found.invoices = tuple(calculation.book.invoices)

@@ -12,6 +12,7 @@ is negative; a month's sums add up to the quarter's.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
@@ -620,15 +621,14 @@ class _Making:
         self, rows: Iterable[Row], corrections: Iterable[Correction], payouts: Iterable[Paid]
     ) -> tuple[MonthSums, ...]:
         starts = [month.first for month in periods(self.quarter.first, self.quarter.last, "month", 1)]
-        sums = {month: Sums() for month in starts}
+        sums = {month: Counter[str]() for month in starts}
         for row in rows:
-            sums[row.month] = sums[row.month].plus(Sums(**{_SUM_OF[row.kind]: row.amount_minor}))
+            sums[row.month][_SUM_OF[row.kind]] += row.amount_minor
         for correction in corrections:
-            month = correction.posted
-            sums[month] = sums[month].plus(Sums(corrections=correction.row.amount_minor))
+            sums[correction.posted]["corrections"] += correction.row.amount_minor
         for payout in payouts:
-            sums[payout.month] = sums[payout.month].plus(Sums(paid=payout.pay_minor))
-        return tuple(MonthSums(month, each) for month, each in sums.items())
+            sums[payout.month]["paid"] += payout.pay_minor
+        return tuple(MonthSums(month, Sums(**each)) for month, each in sums.items())
 
     # Bonuses and waiting ----------------------------------------------------------------------------
 

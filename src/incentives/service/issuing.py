@@ -25,7 +25,7 @@ from incentives.errors import Problem, Rejected
 from incentives.facts import Language, Payee
 from incentives.ledger.entries import Entry
 from incentives.ledger.statement import Background, pools_of, statement
-from incentives.papers.statement.document import Document, as_document, canonical, digest
+from incentives.papers.statement.document import Document, as_document, canonical
 from incentives.papers.together import written_together
 from incentives.store import tables
 from incentives.store.acts import Who, record
@@ -40,15 +40,10 @@ def issue(connection: Connection, rules: Rules, quarter: Period, issued_on: dt.d
     """Fix the statement of everybody who has something in the ledger by the quarter's end; how many."""
     number = 0
     for payee_id, language, document in _Issuing(connection, rules, quarter, issued_on).documents():
-        connection.execute(
-            insert(tables.Statement).values(
-                quarter=quarter.first,
-                payee_id=payee_id,
-                language=language,
-                document=canonical(document).decode("ascii"),
-                sha256=digest(document),
-            )
-        )
+        written = canonical(document)
+        values = {"quarter": quarter.first, "payee_id": payee_id, "language": language}
+        values |= {"document": written.decode("ascii"), "sha256": hashlib.sha256(written).hexdigest()}
+        connection.execute(insert(tables.Statement).values(values))
         number += 1
     return number
 
@@ -69,8 +64,10 @@ class _Issuing:
         known = Known(connection)
         self.people = {each.payee_id: each for each in known.payees()}
         self.memberships = list(known.memberships())
+        self.managers = {each.manager_id for each in known.reporting()}
         self.notes = _notes(connection)
         self.months = [each.first for each in periods(quarter.first, quarter.last, "month", 1)]
+        self.customers = {each.customer_id: each.name for each in known.customers()}
         self.pools: list[PoolOutcome] = []
 
     def documents(self) -> Iterator[Issued]:
@@ -88,14 +85,20 @@ class _Issuing:
         for payee_id in sorted({*chunk.payees, *chunk.members}):
             posted = list(entries(self.connection, payee_id, through=self.quarter.last))
             if posted:
-                issued.append(self._of_payee(payee_id, posted, lines.get(payee_id, [])))
+                calculation = self._calculation(chunk, payee_id)
+                issued.append(self._of_payee(payee_id, posted, lines.get(payee_id, []), calculation))
         return issued
 
-    def _of_payee(self, payee_id: str, posted: list[Entry], lines: list[Line]) -> Issued:
-        payee = self.people.get(payee_id) or Payee(payee_id, payee_id)
+    def _calculation(self, chunk: Chunk, payee_id: str) -> Calculation:
+        """The chunk's own; a manager's also knows what their people wait for, which a chunk needs for some plans
+        only."""
+        if chunk.calculation is not None and payee_id not in self.managers:
+            return chunk.calculation
         facts, around = self.source.part(Wanted((payee_id,), (payee_id,)))
-        calculation = Calculation(Book(facts, self.rules.plans, self.quarter.last, around))
-        names = {each.customer_id: each.name for each in facts.customers}
+        return Calculation(Book(facts, self.rules.plans, self.quarter.last, around))
+
+    def _of_payee(self, payee_id: str, posted: list[Entry], lines: list[Line], calculation: Calculation) -> Issued:
+        payee = self.people.get(payee_id) or Payee(payee_id, payee_id)
         background = Background(
             company=self.rules.company,
             plans=self.rules.plans,
@@ -103,7 +106,10 @@ class _Issuing:
             as_of=self.quarter.last,
             pools=pools_of(payee_id, self.memberships, self.pools, self.quarter),
             waiting=list(waiting(calculation, payee_id)),
-            customers={each.invoice_id: names.get(each.customer_id, each.customer_id) for each in facts.invoices},
+            customers={
+                each.invoice_id: self.customers.get(each.customer_id, each.customer_id)
+                for each in calculation.invoices_of(payee_id)
+            },
             notes=self.notes,
             contact=self.rules.company.contact,
         )

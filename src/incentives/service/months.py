@@ -239,6 +239,7 @@ class _Closing:
                 close,
                 self._quarter_first(),
                 closed.totals,
+                owners,
                 after=previous.content["acts"] if previous else 0,
                 upto=latest(connection),
             )
@@ -258,6 +259,7 @@ def content_of(
     close: kept.Closed,
     quarter: dt.date | None,
     totals: Mapping[str, int],
+    owners: Mapping[str, tuple[int, str]],
     *,
     after: int,
     upto: int,
@@ -265,7 +267,6 @@ def content_of(
     """What a seal is of: the close itself, the owners' lines, what was paid, the statements, and everything that
     was said and done since the seal before, up to the last act of this close."""
     month = close.month
-    owners = owners_sha256(connection, month).get(month.isoformat(), {})
     of_month = {
         model.__tablename__: months_sha256(connection, model, month).get(month.isoformat(), [0, ""])
         for model in (tables.Payout, tables.Settled)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from dataclasses import fields, is_dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from incentives.ledger.statement import Statement
@@ -35,12 +35,13 @@ def digest(document: Document) -> str:
     return hashlib.sha256(canonical(document)).hexdigest()
 
 
-def _plain(value: object) -> Any:
-    if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+def _plain(value: Any) -> Any:
+    if isinstance(value, int | str) or value is None:
+        return value
     if isinstance(value, tuple | list):
         return [_plain(each) for each in value]
     if isinstance(value, dt.date):
         return value.isoformat()
-    assert value is None or isinstance(value, bool | int | str), f"{value!r} has no plain form"
-    return value
+    names: Sequence[str] = getattr(value, "__slots__", ())  # every record has them, in order
+    assert names, f"{value!r} has no plain form"
+    return {name: _plain(getattr(value, name)) for name in names}
