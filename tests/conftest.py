@@ -52,6 +52,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return databases.owner_url
 
 
+@pytest.fixture
+def nothing_serves(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Commands that would serve until they are stopped say where, and end; a server of its own is tested apart."""
+    served: list[str] = []
+    monkeypatch.setattr("incentives.cli.serving.run", lambda url, *_: served.append(url.database or ""))
+    monkeypatch.setattr("getpass.getpass", lambda _: "a password that was typed")
+    return served
+
+
 # The sample company's books after its story ------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -32,6 +33,9 @@ TABLES = {"ledger.csv", "payouts.csv", "metrics.csv", "exceptions.csv"}
 
 Row = dict[str, str]
 Tree = dict[str, Any]
+
+
+pytestmark = pytest.mark.usefixtures("nothing_serves")
 
 
 def run(*arguments: object) -> Result:
@@ -144,7 +148,7 @@ def test_the_cash_side_of_the_comparison_is_the_ledgers_commission(tmp_path: Pat
     assert sum(Decimal(row["cash"]) for row in rows_of(tmp_path / "comparison.csv")) == commission
 
 
-def test_demo_tells_the_story_and_writes_every_file(tmp_path: Path) -> None:
+def test_demo_tells_the_story_writes_every_file_and_serves(tmp_path: Path, nothing_serves: list[str]) -> None:
     said = done(run("demo", "--out", tmp_path))
     for chapter in ("Who earned what", "What was taken back", "What waits on cash", "share", "June 2026 pays"):
         assert chapter in said
@@ -155,8 +159,10 @@ def test_demo_tells_the_story_and_writes_every_file(tmp_path: Path) -> None:
     }
     files = [payroll, *(f"payroll/payroll-generic-{month}.csv" for month in ("2026-06", "2026-07"))]
     paid = {f"{file}{end}" for file in files for end in ("", ".control.json")}
-    assert written == TABLES | paid | statements | {"books.db", "books.db.seals"}
+    assert written == TABLES | paid | statements | {"books.db", "books.db.seals", "books.db.secret"}
     assert "Verified: the books are as sealed." in said
+    assert "sanne.dewit@waalkade.example" in said
+    assert nothing_serves == [str(tmp_path / "books.db")]
 
 
 def test_demo_writes_what_calculate_and_payroll_write(tmp_path: Path) -> None:
@@ -212,14 +218,25 @@ def test_the_version_is_said() -> None:
 
 
 ON_FOLDERS = ("calculate", "check", "compare", "demo", "explain", "payroll")
-ON_BOOKS = tuple(sorted(set(main.commands) - set(ON_FOLDERS)))
+
+
+def _commands(group: click.Group, before: str = "") -> Iterator[str]:
+    """Every command by what is typed, those of a group too."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}"
+
+
+ON_BOOKS = tuple(sorted(set(_commands(main)) - set(ON_FOLDERS)))
 """What they do depends on the books; tests/test_cli_books.py walks through a month with them."""
 
 
 def examples_of(command: str) -> list[str]:
     """The examples in a command's help."""
-    said = done(run(command, "--help"))
-    assert done(run(command, "-h")) == said
+    said = done(run(*command.split(), "--help"))
+    assert done(run(*command.split(), "-h")) == said
     examples = re.findall(r"^ +incentives (.*)$", said, re.MULTILINE)
     assert any(each.startswith(command) for each in examples)
     return examples

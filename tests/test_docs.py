@@ -23,6 +23,8 @@ from incentives.ledger.payroll import PROFILE_SETTINGS
 from incentives.papers.payroll import PROFILES
 from scenarios.runner import FACT_COLUMNS, RESULT_COLUMNS, Scenario, read_scenarios, run
 
+pytestmark = pytest.mark.usefixtures("nothing_serves")
+
 HOME = Path(__file__).resolve().parent.parent
 PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md")])
 README = HOME / "README.md"
