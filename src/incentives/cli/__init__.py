@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from incentives.cli import books, folder, keeping, people, serving, story
+from incentives.cli import books, folder, keeping, people, serving, story, tokens
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -25,6 +25,7 @@ for _command in (
     *people.COMMANDS,
     *keeping.COMMANDS,
     *serving.COMMANDS,
+    *tokens.COMMANDS,
     *story.COMMANDS,
 ):
     main.add_command(_command)

@@ -108,7 +108,7 @@ def _admit() -> Response | None:
     """Find out who asks, and let in whom the route's policy admits."""
     accounts.find_viewer()
     viewer = viewer_or_none()
-    if viewer is None and "_user_id" in session:
+    if viewer is None and "_user_id" in session and not request.path.startswith(accounts.API):
         session.clear()  # the session was ended elsewhere; its cookie opens nothing any more
     if request.endpoint is None:
         return None
