@@ -16,28 +16,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from sqlalchemy import Engine, create_engine, func, insert, select
+from sqlalchemy import Engine, create_engine, func, select
 
 from benchmarks.world import World, make_world, write_folder
 from incentives.calendar import periods
-from incentives.facts import Event
-from incentives.service.decisions import write_decision
-from incentives.service.deliveries import propose
+from incentives.facts import Event, Invoice
+from incentives.service.deliveries import import_folder
 from incentives.service.months import close
 from incentives.service.runs import run
-from incentives.service.verification import verify
+from incentives.service.verification import breaches
 from incentives.store import tables
 from incentives.store.acts import Who, record
 from incentives.store.bulk import insert_rows
 from incentives.store.engine import engine_for, read_url, reading, writing
-from incentives.store.facts_in import save, save_events
-from incentives.store.ledger import record_run
+from incentives.store.facts_in import save_events
 from incentives.store.upgrade import upgrade
 
 WHO = Who("benchmark", dt.datetime(2026, 1, 15, tzinfo=dt.UTC))
+WAIVED = dict.fromkeys(("exceptions", "payroll", "second-person"), "made up")
 READ = (tables.Event, tables.Invoice, tables.InvoiceLine, tables.Credit)
 """What a run reads; people, plans and rates are few."""
 
@@ -64,8 +64,8 @@ def _measure(engine: Engine, events: int, workers: int) -> None:
     gc.collect()
     print(f"  make and bring them       {time.perf_counter() - begun:10.2f} s")
     _measure_run(engine, workers)
-    _measure_one(engine, open_invoices)
     print(f"  verify                    {_timed(lambda: _verified(engine, workers)):10.2f} s   <= 60")
+    _measure_one(engine, open_invoices)  # at the end: its payments come without the delivery that verify looks for
 
 
 def _measure_close(engine: Engine, events: int, workers: int) -> None:
@@ -75,36 +75,24 @@ def _measure_close(engine: Engine, events: int, workers: int) -> None:
     _bring(engine, make_world(events))
     ran = run(engine, WHO, workers=workers)
     by = Who("somebody else", WHO.at)
-    waived = {"exceptions": "made up", "payroll": "made up"}
-    spent = _timed(lambda: close(engine, by, ran.month.first, waive=waived, workers=workers))
+    spent = _timed(lambda: close(engine, by, ran.month.first, waive=WAIVED, workers=workers))
     print(f"  close {ran.entries:,} lines      {spent:10.2f} s   <= 30")
 
 
 def _verified(engine: Engine, workers: int) -> None:
-    """Everything is looked at; what hangs on the made-up closes is found wrong, but no amount."""
-    [anew] = [each for each in verify(engine, workers=workers) if each.name == "everything calculated anew"]
-    assert anew.looked_at and not anew.breaches, anew
+    found = breaches(engine, workers=workers)
+    assert not found, found[0]
 
 
 def _bring(engine: Engine, world: World) -> list[str]:
-    """The world's facts and rules, and eleven months closed, so that a run posts the whole year into the last.
-    Some invoices that are not paid in full."""
-    with tempfile.TemporaryDirectory() as folder, writing(engine) as connection:
-        write_folder(make_world(10), Path(folder))
-        act_id = record(connection, WHO, "import", "world")
-        documents = [("company", "company.toml", Path(folder) / "company.toml")]
-        documents += [("plan", path.stem, path) for path in (Path(folder) / "plans").glob("*.toml")]
-        for kind, name, path in documents:
-            revision = propose(connection, act_id, kind, name, path.read_text("utf-8"))
-            write_decision(connection, act_id, "rule", revision, "approve")
-        save(connection, act_id, world.facts)
-        first = dt.date(2025, 1, 1)
-        run_id = record_run(connection, record(connection, WHO, "run"), first, first, 0, "nobody", 0)
-        for month in periods(first, dt.date(2025, 11, 30), "month", 1):
-            act_id = record(connection, WHO, "close", str(month.first))
-            values = {"month": month.first, "act_id": act_id, "run_id": run_id, "known_through": 0}
-            text = {"prepared_by": "", "content": "{}", "previous_seal": str(month.first), "seal": ""}
-            connection.execute(insert(tables.Close).values(**values, **text))
+    """The world's facts and rules. Every month but the last is closed before most of them arrive, so that a run
+    posts the whole year into that one. Some invoices that are not paid in full."""
+    first = min(world.facts.invoices, key=lambda each: each.issued_on)
+    _deliver(engine, _opening(world, first))
+    by = Who("somebody else", WHO.at)
+    for month in periods(first.issued_on, dt.date(2025, 11, 30), "month", 1):
+        close(engine, by, month.first, waive=WAIVED)
+    _deliver(engine, world)
     return _to_be_paid(world)
 
 
@@ -118,6 +106,26 @@ def _to_be_paid(world: World, count: int = 8) -> list[str]:
             if len(found) == count:
                 break
     return list(found.values())
+
+
+def _opening(world: World, invoice: Invoice) -> World:
+    """One invoice that nobody paid, and whom it names."""
+    facts, payees = world.facts, {each.payee_id for each in invoice.credits}
+    named = replace(
+        facts,
+        payees=tuple(each for each in facts.payees if each.payee_id in payees),
+        customers=tuple(each for each in facts.customers if each.customer_id == invoice.customer_id),
+        assignments=tuple(each for each in facts.assignments if each.payee_id in payees),
+        invoices=(invoice,),
+        events=(),
+    )
+    return replace(world, facts=named)
+
+
+def _deliver(engine: Engine, world: World) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_folder(world, Path(folder) / "world")
+        import_folder(engine, WHO, Path(folder) / "world")
 
 
 def _measure_run(engine: Engine, workers: int) -> None:
