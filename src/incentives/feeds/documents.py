@@ -114,6 +114,22 @@ class Documents:
         self.problems.append(Problem(place, 0, "", code, sentence, cure))
 
 
+class Unchanged(Documents):
+    """No documents: the company and the plans are those that are known."""
+
+    def __init__(self, known: Known) -> None:
+        super().__init__(Path(), known)
+        self._known = known
+
+    def company(self) -> Company | None:
+        """The known one."""
+        return self._known.company
+
+    def shelf(self) -> Shelf:
+        """The known ones."""
+        return Shelf(dict(self._known.plans), may_be_empty=True)
+
+
 def printable(name: str) -> str:
     """A file name that can be shown anywhere."""
     return name if name.isprintable() else ascii(name)

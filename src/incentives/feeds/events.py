@@ -71,7 +71,7 @@ def read_events(sheet: Sheet, invoices: Invoices, payees: Payees, known: Known |
         first = first_by_ref.setdefault(ref, event)
         if first is not event:
             if event == first or event in others[ref]:
-                sheet.duplicate += 1
+                sheet.repeats.append(line)
                 continue
             others[ref].append(event)
         kept.append(event)

@@ -11,7 +11,7 @@ from incentives.documents.written import nearest, shown
 from incentives.errors import Problem
 from incentives.facts import Company, Credit, Facts
 from incentives.feeds.assignments import read_assignments, read_fx_rates, read_targets
-from incentives.feeds.documents import COMPANY, PLANS, Documents, printable
+from incentives.feeds.documents import COMPANY, PLANS, Documents, Unchanged, printable
 from incentives.feeds.events import read_events
 from incentives.feeds.invoices import (
     credits_alone,
@@ -24,7 +24,7 @@ from incentives.feeds.invoices import (
 )
 from incentives.feeds.known import Known
 from incentives.feeds.people import read_memberships, read_payees, read_reporting
-from incentives.feeds.tables import FileCount, Progress, Sheet
+from incentives.feeds.tables import FileCount, Given, Progress, Sheet
 from incentives.rules.plan import Plan
 
 REQUIRED = (
@@ -54,6 +54,8 @@ class Reading:
     held: frozenset[str] = frozenset()
     credits_of: Mapping[str, tuple[Credit, ...]] = field(default_factory=dict)
     """By invoice id, the whole new lists of credits of known invoices that invoices.csv does not list."""
+    repeats: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of rows that came without a folder: by file, the lines that say what an earlier one said."""
 
     # How it was written is not what it says: a byte order mark more, and the reading is the same.
     company_text: str = field(default="", compare=False)
@@ -79,10 +81,17 @@ def read_folder(
     try:
         if not folder.is_dir():
             return _nothing(folder, "missing-folder", "There is no such folder.", "Check its name.")
-        return _Intake(folder, accept_good_rows, progress, known).reading()
+        return _Folder(folder, accept_good_rows, progress, known).reading()
     except OSError as error:
         cure = "Check its name and who may read it."
         return _nothing(folder, "unreadable-folder", f"It cannot be read: {error.strerror or error}.", cure)
+
+
+def read_rows(rows: Mapping[str, Given], known: Known) -> Reading:
+    """Rows that come without a folder, by the name of the file that they would stand in: read as a later delivery
+    is, with every mistake. Lines count the rows from 1."""
+    assert set(rows) <= {*REQUIRED, *OPTIONAL}, "rows of a file that is none"
+    return _Intake(Unchanged(known), known, rows).reading()
 
 
 def _nothing(folder: Path, code: str, sentence: str, cure: str) -> Reading:
@@ -90,24 +99,20 @@ def _nothing(folder: Path, code: str, sentence: str, cure: str) -> Reading:
 
 
 class _Intake:
-    """The reading of one folder: its documents, and its sheets as they are opened."""
+    """The reading of one delivery: its documents, and its sheets as they are opened."""
 
-    def __init__(
-        self, folder: Path, accept_good_rows: bool, progress: Progress | None, known: Known | None
-    ) -> None:
-        self.folder = folder
-        self.accept_good_rows = accept_good_rows
-        self.progress = progress
+    def __init__(self, documents: Documents, known: Known | None, rows: Mapping[str, Given] | None = None) -> None:
+        self.documents = documents
         self.known = known
+        self.rows = rows or {}
+        self.accept_good_rows = False
         self.sheets: list[Sheet] = []
-        self.documents = Documents(folder, known)
         self.credits_of: Mapping[str, tuple[Credit, ...]] = {}
 
     def reading(self) -> Reading:
         """Everything read, and what was found."""
-        self._check_names()
         facts = self._facts(self.documents.company())
-        read = [sheet for sheet in self.sheets if sheet.path.exists()]
+        read = [sheet for sheet in self.sheets if sheet.is_there]
         digests = self.documents.digests | {sheet.file: sheet.digest.hexdigest() for sheet in read}
         return Reading(
             facts=facts,
@@ -116,6 +121,7 @@ class _Intake:
             counts=tuple(sheet.count() for sheet in read),
             held=frozenset(digests),
             credits_of=self.credits_of,
+            repeats={sheet.file: tuple(sheet.repeats) for sheet in read if sheet.given is not None},
             company_text=self.documents.company_text,
             plan_texts=self.documents.plan_texts,
             sha256=_digest(digests) if facts else "",
@@ -168,10 +174,34 @@ class _Intake:
         return self.accept_good_rows or not any(sheet.problems for sheet in self.sheets)
 
     def _sheet(self, file: str) -> Sheet:
-        """The sheet of a file. One that is missing has no rows; whether it may be missing, is said here."""
-        sheet = Sheet(self.folder / file, self.accept_good_rows, self.progress)
+        """The sheet of a file. One that is missing has no rows."""
+        return self._opened(Sheet(Path(file), given=self.rows.get(file, ())))
+
+    def _opened(self, sheet: Sheet) -> Sheet:
         self.sheets.append(sheet)
-        if self.known is None and file in REQUIRED and not sheet.path.exists():
+        return sheet
+
+
+class _Folder(_Intake):
+    """The reading of one folder."""
+
+    def __init__(
+        self, folder: Path, accept_good_rows: bool, progress: Progress | None, known: Known | None
+    ) -> None:
+        super().__init__(Documents(folder, known), known)
+        self.folder = folder
+        self.accept_good_rows = accept_good_rows
+        self.progress = progress
+
+    def reading(self) -> Reading:
+        """Everything read, and what was found."""
+        self._check_names()
+        return super().reading()
+
+    def _sheet(self, file: str) -> Sheet:
+        """The sheet of a file. One that is missing has no rows; whether it may be missing, is said here."""
+        sheet = self._opened(Sheet(self.folder / file, self.accept_good_rows, self.progress))
+        if self.known is None and file in REQUIRED and not sheet.is_there:
             sheet.refuse_file(0, "", "missing-file", "The file is missing.", "Add it to the folder.")
         return sheet
 

@@ -6,7 +6,8 @@ A row is read, and then accepted, a duplicate of an earlier one, or rejected; no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container, Hashable, Iterator, Sequence
+import json
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from operator import itemgetter
@@ -21,6 +22,8 @@ from incentives.feeds import cells, text
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
 Progress = Callable[[str, int], None]
+Given = Sequence[Mapping[str, str]]
+"""Rows from elsewhere: cells by column; one that is missing is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,18 @@ class Sheet:
 
     ``lost`` holds the first declared column (an id, mostly) of rows that could not be read, as far as it can be
     told: what refers to such a row is not refused as unknown. ``digest`` has seen every byte that was read.
+
+    ``given`` are rows from elsewhere, a file only by name: the first is line 1. ``repeats`` are the lines of rows
+    that say what an earlier one said.
     """
 
     path: Path
     takes_good_rows: bool = False
     progress: Progress | None = None
     problems: list[Problem] = field(default_factory=list)
+    given: Given | None = None
     read: int = 0
-    duplicate: int = 0
+    repeats: list[int] = field(default_factory=list)
     rejected: set[int] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     unusable: bool = False
@@ -89,10 +96,16 @@ class Sheet:
         """The name that problems and counts give."""
         return self.path.name
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is anything to read."""
+        return self.path.exists() if self.given is None else bool(self.given)
+
     def count(self) -> FileCount:
         """The counts so far."""
-        accepted = self.read - self.duplicate - len(self.rejected)
-        return FileCount(self.file, self.read, accepted, self.duplicate, len(self.rejected))
+        duplicate = len(self.repeats)
+        accepted = self.read - duplicate - len(self.rejected)
+        return FileCount(self.file, self.read, accepted, duplicate, len(self.rejected))
 
     def refuse(self, line: int, column: str, code: str, sentence: str, cure: str = "") -> None:
         """Reject a row and say why. May be called several times for one row."""
@@ -117,7 +130,7 @@ class Sheet:
 
     def rows(self, columns: Sequence[Column]) -> Iterator[tuple[int, Any]]:
         """Each readable row: its line, and its values in the order in which the columns are declared."""
-        if self.unusable or not self.path.exists():
+        if self.unusable or not self.is_there:
             return
         try:
             yield from self._values(columns)
@@ -128,7 +141,7 @@ class Sheet:
 
     def _values(self, columns: Sequence[Column]) -> Iterator[tuple[int, Any]]:
         layout: _Layout | None = None
-        for lines, rows in text.batches(self.path, self._refuse_record, self.digest):
+        for lines, rows in self._records():
             if layout is None:
                 if not self.unusable:
                     self._check_header(lines[0], rows[0], columns)
@@ -151,6 +164,25 @@ class Sheet:
         elif not self.unusable:
             cure = f"Begin it with the header {','.join(column.name for column in columns)}."
             self.refuse_file(0, "", "empty-file", "The file is empty.", cure)
+
+    def _records(self) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
+        """Records in batches, each with its line; the first is the header."""
+        if self.given is None:
+            return text.batches(self.path, self._refuse_record, self.digest)
+        self.digest.update(memoryview(json.dumps(self.given, sort_keys=True).encode()))
+        names = list(dict.fromkeys(name for row in self.given for name in row))
+        lines, records = [0], [names]
+        for line, row in enumerate(self.given, 1):
+            faults = {name: fault for name, cell in row.items() if (fault := text.not_text(cell))}
+            for name, fault in faults.items():
+                self.refuse_cell(line, name, fault)
+            if faults:
+                self.read += 1
+                self._lost_rows.append([row.get(name, "") for name in names])
+                continue
+            lines.append(line)
+            records.append([row.get(name, "") for name in names])
+        return iter([(lines, records)])
 
     def _refuse_record(self, line: int, error: Unreadable, record: str) -> None:
         """A record that is not RFC 4180; in the header it makes the file unusable."""
@@ -286,7 +318,7 @@ class Kept(Generic[K, R]):
             sentence = f"{what} is already in line {first_line}, with other content."
             self.sheet.refuse(line, "", "conflict", sentence, "Keep the one that is right.")
         elif line not in self.sheet.rejected:
-            self.sheet.duplicate += 1
+            self.sheet.repeats.append(line)
         return False
 
     def accepted(self) -> tuple[R, ...]:

@@ -25,6 +25,7 @@ _BATCH = 8_192
 _CELL = r'(?:"[^"]*(?:""[^"]*)*"|[^",\r\n]*)'
 _RECORD = re.compile(rf"{_CELL}(?:,{_CELL})*(?:\r\n|\n|\r)?")
 _UNDECODED = re.compile("[\udc80-\udcff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 Refuse = Callable[[int, Unreadable, str], None]
@@ -49,6 +50,15 @@ def decoded(content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise Unreadable("not-utf-8", f"Line {line} is not UTF-8.", "Save the file as UTF-8.") from None
+
+
+def not_text(cell: str) -> Unreadable | None:
+    """What keeps a cell from being text that a database takes, if anything does."""
+    if "\0" in cell:
+        return Unreadable("nul", "It holds a NUL character.", "Remove it.")
+    if _SURROGATES.search(cell):
+        return Unreadable("not-text", "It holds half of a character.", "Send whole characters, as UTF-8.")
+    return None
 
 
 def _refuse_utf_16(head: bytes) -> None:

@@ -1,31 +1,41 @@
-"""A delivery of facts into the books: whole or not at all, and the same folder twice adds nothing."""
+"""A delivery of facts into the books: whole or not at all, and the same delivery twice adds nothing.
+
+A folder is one, and so is what a program sends or a person types: both are read by the same rules, and taken in by
+the same act with its counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from incentives.documents.company import read_company
 from incentives.documents.plans import read_plan
 from incentives.errors import Problem, Rejected
-from incentives.facts import Company
+from incentives.facts import Company, Event, EventRef
 from incentives.feeds.documents import COMPANY, PLANS
-from incentives.feeds.folder import OPTIONAL, Reading, read_folder
+from incentives.feeds.folder import OPTIONAL, Reading, read_folder, read_rows
 from incentives.feeds.known import Known
-from incentives.feeds.tables import FileCount, Progress
+from incentives.feeds.tables import FileCount, Given, Progress
 from incentives.rules.plan import Plan
 from incentives.service.decisions import write_decision
 from incentives.store import tables
 from incentives.store.acts import Who, latest, next_id, record, said
 from incentives.store.engine import reading, writing
 from incentives.store.facts_in import Count, save
+from incentives.store.facts_out import EVENTS, event_from
 from incentives.store.facts_out import Known as KnownFacts
 
 PEOPLE_MAINTAIN = ("payees.csv", "customers.csv", "assignments.csv", *OPTIONAL)
 """Files of which a complete folder says everything: what it no longer lists ends."""
+
+
+Outcome = Literal["accepted", "duplicate", "conflict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,8 @@ class Delivered:
     left_out: tuple[Problem, ...]
     proposed: tuple[str, ...]
     gone: int
+    events: tuple[Outcome, ...] = ()
+    """What became of each event that came without a folder."""
 
     @property
     def accepted(self) -> int:
@@ -87,23 +99,102 @@ def import_folder(
             read = read_against(engine, folder, accept_good_rows, progress)
         if read.facts is None:
             raise Rejected(read.problems)
-        act_id = record(connection, who, "import", folder.name, after={"sha256": read.sha256})
-        rules, proposed = _save_rules(connection, act_id, read)
-        wanted = frozenset(PEOPLE_MAINTAIN) & read.held if complete else frozenset()
-        counts = save(connection, act_id, read.facts, read.credits_of.items(), wanted)
-        files = (*rules, *(_result(each, counts[each.file]) for each in read.counts))
-        gone = sum(count.gone for count in counts.values())
-        delivered = Delivered(act_id, files, read.problems, tuple(proposed), gone)
-        connection.execute(
-            insert(tables.Import).values(
-                act_id=act_id,
-                name=folder.name,
-                sha256=read.sha256,
-                counts=said([_plain(each) for each in files]),
-                left_out=said([str(problem) for problem in read.problems]),
-            )
+        return _take_in(connection, who, folder.name, read, complete=complete)
+
+
+def deliver(engine: Engine, who: Who, name: str, rows: Mapping[str, Given]) -> Delivered:
+    """Take in rows that come without a folder: by file name ("events.csv") what would stand in its columns.
+
+    ``name`` says in the books what this was. Raises :class:`Rejected` with every mistake, where ``line`` counts
+    the rows of a file from 1 and ``path`` is the column; then nothing was taken.
+    """
+    with writing(engine) as connection:
+        return deliver_in(connection, who, name, rows)
+
+
+def deliver_in(connection: Connection, who: Who, name: str, rows: Mapping[str, Given]) -> Delivered:
+    """:func:`deliver`, within a transaction that may do more."""
+    facts = KnownFacts(connection)
+    rules = facts.rules()
+    if rules is None:
+        cure = "Bring a whole dataset folder first: incentives import FOLDER"
+        raise Rejected([Problem(name, 0, "", "nothing-yet", "These books are empty.", cure)])
+    currencies = _Currencies(connection)
+    known = Known(
+        company=rules.company,
+        plans={plan.plan: plan for plan in rules.plans} | _proposed_plans(connection),
+        payee_ids=_Ids(connection, tables.Payee.payee_id),
+        customer_ids=_Ids(connection, tables.Customer.customer_id),
+        invoice_currencies=currencies,
+        reporting=tuple(facts.reporting()) if rows.get("reporting.csv") else (),
+        expect=currencies.expect,
+    )
+    read = read_rows(rows, known)
+    if read.facts is None:
+        raise Rejected(read.problems)
+    outcomes = _outcomes(connection, read)
+    return replace(_take_in(connection, who, name, read), events=outcomes)
+
+
+def _take_in(connection: Connection, who: Who, name: str, read: Reading, *, complete: bool = False) -> Delivered:
+    """What was read becomes known, by an act of its own."""
+    assert read.facts is not None, "what holds mistakes is not taken"
+    act_id = record(connection, who, "import", name, after={"sha256": read.sha256})
+    rules, proposed = _save_rules(connection, act_id, read)
+    wanted = frozenset(PEOPLE_MAINTAIN) & read.held if complete else frozenset()
+    counts = save(connection, act_id, read.facts, read.credits_of.items(), wanted)
+    files = (*rules, *(_result(each, counts[each.file]) for each in read.counts))
+    gone = sum(count.gone for count in counts.values())
+    connection.execute(
+        insert(tables.Import).values(
+            act_id=act_id,
+            name=name,
+            sha256=read.sha256,
+            counts=said([_plain(each) for each in files]),
+            left_out=said([str(problem) for problem in read.problems]),
         )
-    return delivered
+    )
+    return Delivered(act_id, files, read.problems, tuple(proposed), gone)
+
+
+def _outcomes(connection: Connection, read: Reading) -> tuple[Outcome, ...]:
+    """What becomes of each event, row by row: one that says what stands is a duplicate, one that says something
+    else under a known id a conflict."""
+    assert read.facts is not None
+    count = next((each.read for each in read.counts if each.file == _EVENTS), 0)
+    if not count:
+        return ()
+    standing = _standing(connection, read.facts.events)
+    repeats, events = frozenset(read.repeats[_EVENTS]), iter(read.facts.events)
+    return tuple(
+        "duplicate" if line in repeats else _outcome(next(events), standing) for line in range(1, count + 1)
+    )
+
+
+def _outcome(event: Event, standing: dict[EventRef, Event]) -> Outcome:
+    known = standing.setdefault(event.ref, event)
+    if known is event:
+        return "accepted"
+    return "duplicate" if known == event else "conflict"
+
+
+def _standing(connection: Connection, events: Collection[Event]) -> dict[EventRef, Event]:
+    """Of these events what counts now: what came first, or what a person put in its place."""
+    ids = {event.event_id for event in events}
+    found = {event.ref: event for event in (Event(*row) for row in EVENTS.rows(connection, events=ids))}
+    conflict, decision = tables.Conflict, tables.Decision
+    replaced = (
+        select(conflict.source, conflict.subject, conflict.content)
+        .join(decision, (decision.kind == "conflict") & (decision.subject_id == conflict.id))
+        .where(conflict.kind == "event", conflict.subject.in_(ids), decision.choice == "replace")
+        .order_by(decision.act_id)
+    )
+    for source, subject, content in connection.execute(replaced):
+        found[source, subject] = event_from(content)
+    return found
+
+
+_EVENTS = "events.csv"
 
 
 def _is_told_otherwise(connection: Connection, through: int) -> bool:
@@ -164,6 +255,21 @@ class _Currencies(Mapping[str, str]):
 
     def __len__(self) -> int:
         raise AssertionError("there may be millions: ask for those you need")
+
+
+class _Ids(Container[str]):
+    """The ids of one kind that are known now, each asked for when it is needed."""
+
+    def __init__(self, connection: Connection, column: InstrumentedAttribute[str]) -> None:
+        self.connection, self.column = connection, column
+        self.found: dict[str, bool] = {}
+
+    def __contains__(self, found: object) -> bool:
+        key = str(found)
+        if key not in self.found:
+            asked = select(self.column).where(self.column == key, self.column.class_.known_until.is_(None))
+            self.found[key] = self.connection.execute(asked.limit(1)).first() is not None
+        return self.found[key]
 
 
 # Rules -----------------------------------------------------------------------------------------------
