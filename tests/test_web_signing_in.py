@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, select
 
+from incentives.cli.story import PASSWORD
 from incentives.service import accounts
 from incentives.service.accounts import Person
 from incentives.store.acts import Who
@@ -74,6 +75,22 @@ def test_a_session_ends_at_once_when_its_account_changes(
     person = Person(NOOR, "Noor van Dam", roles)
     accounts.change(story_engine, ADMIN, account_id(story_engine, NOOR), person, active=active)
     assert client.get("/password").status_code == 302
+
+
+def test_another_password_ends_every_other_session(story_engine: Engine) -> None:
+    app = app_on(story_engine)
+    here, elsewhere = client_of(app, SANNE), client_of(app, SANNE)
+    another = "a longer and a better one"
+    typed = {"password": PASSWORD, "new_password": another, "new_password_confirm": another}
+    page = here.get("/password").text
+    answered = here.post("/password", data=typed | {"csrf_token": token_in(page)})
+    assert answered.status_code == 302, answered.text
+    assert here.get("/password").status_code == 200
+    assert elsewhere.get("/password").status_code == 302
+    again = app.test_client()
+    typed = {"email": SANNE, "password": PASSWORD, "csrf_token": token_in(again.get("/login").text)}
+    assert again.post("/login", data=typed).status_code == 200
+    assert again.post("/login", data=typed | {"password": another}).status_code == 302
 
 
 def test_a_form_without_its_token_does_nothing(story_app: Flask) -> None:

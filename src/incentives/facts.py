@@ -4,8 +4,8 @@ Amounts are minor units of the currency they belong to, shares and rates are ppm
 company's time zone. An absent text is ``""``, an absent day, amount or cost is ``None``; ranges of days
 include both ends and an absent end is open.
 
-Invoices, their lines and credits, and events are not frozen for speed only (a frozen one takes several times as long
-to make, and there are millions): nothing changes them.
+Invoices, their lines and credits, and events are not frozen, for speed only (a frozen one takes several times as
+long to make, and there are millions): nothing changes them.
 """
 
 from __future__ import annotations

@@ -64,10 +64,10 @@ def shown(url: URL) -> str:
 
 
 def engine_for(url: URL) -> Engine:
-    """An engine that is set up as this store wants it."""
+    """An engine that is set up as this store wants it; its errors do not tell what was to be written."""
     if url.drivername != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

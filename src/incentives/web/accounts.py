@@ -11,10 +11,10 @@ import hashlib
 import secrets
 from typing import Any
 
-from flask import Flask, g, request, session
+from flask import Flask, current_app, g, request, session
 from flask_login import user_logged_in, user_logged_out
-from flask_security import RoleMixin, Security, SQLAlchemySessionUserDatastore, UserMixin
-from sqlalchemy import delete, insert, select
+from flask_security import RoleMixin, Security, SQLAlchemySessionUserDatastore, UserMixin, password_changed
+from sqlalchemy import Executable, delete, insert, select
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from incentives.service import tokens
@@ -44,14 +44,20 @@ class User(desk.Account, UserMixin):
 
 
 def set_up(app: Flask) -> Security:
-    """Flask-Security on this application's store."""
-    makes = sessionmaker(app.extensions["books"], expire_on_commit=False)
+    """Flask-Security on this application's store.
+
+    Whoever looks for an account here is about to write: signing in adds a session. So the transaction begins as a
+    writer's, and waits for its turn instead of finding too late that somebody else has written.
+    """
+    makes = sessionmaker(app.extensions["books"].execution_options(writes=True), expire_on_commit=False)
     accounts = scoped_session(makes)
     app.extensions["accounts"] = accounts
     security = Security(app, SQLAlchemySessionUserDatastore(accounts, User, Role))
+    security.principal.identity_loaders.clear()  # it would look the account up with every request, unasked
     app.teardown_appcontext(lambda _: accounts.remove())
     user_logged_in.connect(_began, app)
     user_logged_out.connect(_ended, app)
+    password_changed.connect(_others_ended, app)
     return security
 
 
@@ -69,24 +75,34 @@ def _began(app: Flask, user: User, **_: Any) -> None:
         "expires_at": now + LASTS,
         "agent": request.user_agent.string[:200],
     }
-    with books().begin() as connection:
-        connection.execute(delete(desk.Session).where(desk.Session.expires_at < now))
-        connection.execute(insert(desk.Session).values(row))
+    _write(delete(desk.Session).where(desk.Session.expires_at < now), insert(desk.Session).values(row))
     session[SESSION] = name
-    look_again()
 
 
 def _ended(app: Flask, user: User, **_: Any) -> None:
     """Signed out: the row goes, and with it every copy of the cookie."""
     if name := session.pop(SESSION, None):
-        with books().begin() as connection:
-            connection.execute(delete(desk.Session).where(desk.Session.sha256 == _sha256(name)))
+        _write(delete(desk.Session).where(desk.Session.sha256 == _sha256(name)))
     g.pop("viewer", None)
-    look_again()
 
 
 API = "/api/v1/"
 """Under it programs ask, each with a token; a cookie opens nothing there, so that nothing can be forged."""
+
+
+def _others_ended(app: Flask, user: User, **_: Any) -> None:
+    """Another password: whoever is signed in elsewhere with the old one is no more."""
+    mine = _sha256(session[SESSION])
+    _write(delete(desk.Session).where(desk.Session.account_id == user.id, desk.Session.sha256 != mine))
+
+
+def _write(*statements: Executable) -> None:
+    """In the transaction in which Flask-Security changes the account, if it does; then it is seen by everybody."""
+    accounts = current_app.extensions["accounts"]
+    for each in statements:
+        accounts.execute(each)
+    accounts.commit()
+    look_again()
 
 
 def find_viewer() -> None:
