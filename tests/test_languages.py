@@ -15,6 +15,7 @@ from incentives.papers.languages import catalogs
 ROOT = Path(__file__).parent.parent
 SOURCES = (
     ("src/incentives/papers", "**.py", "python"),
+    ("src/incentives/jobs", "**.py", "python"),
     ("src/incentives/service", "**.py", "python"),
     ("src/incentives/web", "**.py", "python"),
     ("templates/statement", "**.html", "jinja2"),

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import getpass
 import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -11,10 +18,12 @@ from gunicorn.app.base import BaseApplication
 from sqlalchemy import URL
 
 from incentives.cli.books import BY, books, who
+from incentives.jobs import run_waiting, work
 from incentives.service import accounts
 from incentives.service.access import ROLES
 from incentives.store.engine import engine_for, shown
-from incentives.web import create_app
+from incentives.store.upgrade import check_ready
+from incentives.web import create_app, logs
 from incentives.web.passwords import hashed
 from incentives.web.settings import Settings, read_settings
 
@@ -40,8 +49,9 @@ class Server(BaseApplication):  # type: ignore[misc]
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to be reached from other machines.")
 @click.option("--workers", type=click.IntRange(1), default=min(multiprocessing.cpu_count(), 4), show_default=True)
-def serve(port: int, host: str, workers: int) -> None:
-    """Serve the pages and the API, on the books that exist.
+@click.option("--worker/--no-worker", "has_worker", default=True, help="Do the jobs too, in a process beside.")
+def serve(port: int, host: str, workers: int, has_worker: bool) -> None:
+    """Serve the pages and the API, on the books that exist, and do what takes longer than a page may.
 
     \b
     Example:
@@ -51,13 +61,17 @@ def serve(port: int, host: str, workers: int) -> None:
         url = engine.url
         settings = read_settings(url, port=port)
         create_app(engine, settings)  # what is not as it should be is said here, once, and nothing is served
-    run(url, settings, host, port, workers)
+    run(url, settings, host, port, workers, has_worker=has_worker)
 
 
-def run(url: URL, settings: Settings, host: str, port: int, workers: int) -> None:
-    """Serve a store until it is stopped."""
+def run(url: URL, settings: Settings, host: str, port: int, workers: int, *, has_worker: bool = True) -> None:
+    """Serve a store until it is stopped, with a worker beside that ends with it."""
     click.echo(f"{settings.public_url} serves {shown(url)}. Stop with Ctrl-C.")
-    Server(url, settings, options(host, port, workers)).run()
+    chosen = options(host, port, workers)
+    if has_worker:
+        beside = Beside(url, settings)
+        chosen |= {"when_ready": lambda _: beside.start(), "on_exit": lambda _: beside.stop()}
+    Server(url, settings, chosen).run()
 
 
 def options(host: str, port: int, workers: int) -> dict[str, Any]:
@@ -72,6 +86,92 @@ def options(host: str, port: int, workers: int) -> dict[str, Any]:
         "loglevel": "warning",
         "control_socket_disable": True,
     }
+
+
+# The worker ------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Do what waits, and end.")
+def worker(once: bool) -> None:
+    """Do the jobs that the pages ask for; `serve` does it too, unless told otherwise.
+
+    One worker works on a store at a time: a second one stands by and takes over when the first ends.
+
+    \b
+    Example:
+      incentives worker
+    """
+    with books(make=True) as engine:
+        settings = read_settings(engine.url)
+        if once:
+            click.echo(f"{run_waiting(engine)} jobs done.")
+            return
+        click.echo(f"Working on the jobs of {shown(engine.url)}. Stop with Ctrl-C.")
+        _work(engine.url, settings)
+
+
+def _work(url: URL, settings: Settings) -> None:
+    """Work on a store's jobs, on connections of this process's own."""
+    logs.set_up()
+    engine = engine_for(url)
+    try:
+        check_ready(engine)
+        work.serve(engine)
+    finally:
+        engine.dispose()
+
+
+class Beside:
+    """A worker in a process beside the server: started with it, started again should it die, ended with it.
+
+    It gets its settings through a pipe, and ends when nobody holds the other side any more: also where the server
+    was killed.
+    """
+
+    PROGRAM = "from incentives.cli.serving import work_beside; work_beside()"
+    SECONDS = 5
+
+    def __init__(self, url: URL, settings: Settings) -> None:
+        self.told = pickle.dumps((url, settings))
+        self.stopping = threading.Event()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and watch it."""
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self.stopping.is_set():
+            self.process = subprocess.Popen([sys.executable, "-c", self.PROGRAM], stdin=subprocess.PIPE)
+            assert self.process.stdin is not None
+            self.process.stdin.write(self.told)
+            self.process.stdin.flush()
+            self.process.wait()
+            self.stopping.wait(self.SECONDS)
+
+    def stop(self) -> None:
+        """Let it end what is under way, for as long as the server itself may take."""
+        self.stopping.set()
+        if self.process is not None:
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(work.SECONDS_TO_END + 5)
+
+
+def work_beside() -> None:
+    """The worker's own process: settings come through its standard input, which then says when to end."""
+    url, settings = pickle.load(sys.stdin.buffer)
+
+    def watch() -> None:
+        os.read(sys.stdin.fileno(), 1)  # past Python's own buffer, which could not be closed while it is read
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+    _work(url, settings)
+
+
+# Accounts --------------------------------------------------------------------------------------------
 
 
 @click.group()
@@ -102,4 +202,4 @@ def add(
         click.echo(f"{email} may sign in.")
 
 
-COMMANDS = (serve, user)
+COMMANDS = (serve, worker, user)

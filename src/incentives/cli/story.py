@@ -61,7 +61,8 @@ REASON = "Thijs left in April; what came after the 30 days of his plan letter is
 )
 @click.option("--serve/--no-serve", "is_served", default=True, help="End by serving the pages, until Ctrl-C.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-def demo(out: Path, is_served: bool, port: int) -> None:
+@click.option("--worker/--no-worker", "has_worker", default=True, help="Do the jobs too, in a process beside.")
+def demo(out: Path, is_served: bool, port: int, has_worker: bool) -> None:
     """Tell the story of the sample company, and serve its pages.
 
     Calculates it, says who earned what and why; then takes it into books of its own, closes two quarters, and
@@ -110,7 +111,8 @@ def demo(out: Path, is_served: bool, port: int) -> None:
     _accounts(url)
     if is_served:
         click.echo()
-        serving.run(url, replace(read_settings(url, port=port), today=TODAY), "127.0.0.1", port, 2)
+        settings = replace(read_settings(url, port=port), today=TODAY)
+        serving.run(url, settings, "127.0.0.1", port, 2, has_worker=has_worker)
 
 
 def _accounts(url: URL) -> None:
@@ -139,8 +141,9 @@ def sample_data() -> Path:
 def _books(dataset: Path, last_day: dt.date, out: Path) -> None:
     """Import, run and close to the end of the quarter; a late chargeback; the next month; statements."""
     file = out / "books.db"
-    for old in (file, *out.glob("books.db-*"), *out.glob("books.db.seals")):
-        old.unlink(missing_ok=True)
+    for pattern in ("books.db", "books.db-*", "books.db.seals", "books.db.queue*"):
+        for old in out.glob(pattern):
+            old.unlink()
     engine = engine_for(read_url(f"sqlite:///{file}"))
     try:
         upgrade(engine)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from incentives.errors import IncentivesError
 from incentives.places import data_dir
-from incentives.store import guards
+from incentives.store import guards, queue
 from incentives.store.engine import reading, shown
 from incentives.store.tables import Books
 
@@ -42,6 +42,8 @@ def upgrade(engine: Engine, app_role: str | None = None) -> bool:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             guards.make(connection, role)
+            if engine.dialect.name == "postgresql":
+                queue.make(connection, role)
             if before is None:
                 books = insert(Books).values(id=1, store_id=str(uuid.uuid4()), made_at=dt.datetime.now(dt.UTC))
                 connection.execute(books)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
-from incentives.web.pages import home
+from incentives.web.pages import home, jobs
 
-BLUEPRINTS = (home.blueprint,)
+BLUEPRINTS = (home.blueprint, jobs.blueprint)
 
 
 def set_up(app: Flask) -> None:

@@ -1,0 +1,117 @@
+"""The kinds of jobs that come with the program: run, preview, close, import, statements."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from incentives.calendar import month_name
+from incentives.jobs.registry import Progress, kind
+from incentives.papers.languages import marked
+from incentives.service import deliveries, issuing, months, runs
+from incentives.store import tables
+from incentives.store.acts import Who
+from incentives.store.engine import reading
+
+Arguments = dict[str, Any]
+
+
+@kind("run", "author", "approver", doing=marked("Run the open month"), done=marked("%(entries)s entries posted."))
+def run_month(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments:
+    """Post what is missing into the open month. ``as_of`` and ``full`` are those of :func:`runs.run`."""
+    run = tables.Run
+    with reading(engine) as connection:
+        asked = select(run.month, run.entries).join(tables.Act, tables.Act.id == run.act_id)
+        before = connection.execute(asked.where(tables.Act.request == who.request)).first()
+    if before is not None:
+        return {"month": month_name(before.month), "entries": before.entries}
+    ran = runs.run(
+        engine,
+        who,
+        as_of=_day(arguments.get("as_of")),
+        full=bool(arguments.get("full")),
+        progress=lambda entries: progress(marked("Posting entries"), entries, 0),
+    )
+    return {"month": month_name(ran.month.first), "entries": ran.entries}
+
+
+@kind("preview", "author", "approver", doing=marked("Preview of the run"), done=marked("The preview is ready."))
+def preview_run(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments:
+    """What a run would post, as numbers of entries; nothing is written."""
+    progress(marked("Calculating"), 0, 0)
+    found = runs.preview(engine, who, as_of=_day(arguments.get("as_of")), full=bool(arguments.get("full")))
+    people = {draft.payee_id for draft in found.drafts}
+    return {"month": month_name(found.month.first), "entries": found.entries, "people": len(people)}
+
+
+@kind("close", "author", "approver", doing=marked("Close %(month)s"), done=marked("%(month)s is closed."))
+def close_month(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments:
+    """Close a month. ``waive`` gives a reason for each step that may pass."""
+    month = dt.date.fromisoformat(f"{arguments['month']}-01")
+    with reading(engine) as connection:
+        closed = tables.Close
+        asked = select(closed.seal).join(tables.Act, tables.Act.id == closed.act_id)
+        seal = connection.execute(asked.where(closed.month == month, tables.Act.request == who.request)).scalar()
+    if seal is None:
+        done = months.close(
+            engine,
+            who,
+            month,
+            waive=arguments.get("waive") or {},
+            progress=lambda entries: progress(marked("Posting entries"), entries, 0),
+        )
+        seal = done.seal
+    return {"month": arguments["month"], "seal": seal}
+
+
+@kind(
+    "import", "author", "approver", doing=marked("Import a delivery"), done=marked("%(accepted)s rows were new.")
+)
+def import_folder(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments:
+    """Take a folder that lies on the server into the books: ``folder``, ``accept_good_rows``, ``complete``."""
+    folder = Path(arguments["folder"])
+    with reading(engine) as connection:
+        brought = tables.Import
+        asked = select(brought.act_id, brought.counts).join(tables.Act, tables.Act.id == brought.act_id)
+        before = connection.execute(asked.where(tables.Act.request == who.request)).first()
+    if before is not None:
+        files = json.loads(before.counts)
+        act_id, new, waits = before.act_id, sum(e["accepted"] for e in files), sum(e["waiting"] for e in files)
+    else:
+        done = deliveries.import_folder(
+            engine,
+            who,
+            folder,
+            accept_good_rows=bool(arguments.get("accept_good_rows")),
+            complete=bool(arguments.get("complete")),
+            progress=lambda file, rows: progress(marked("Reading"), rows, 0),
+        )
+        act_id, new, waits = done.act_id, done.accepted, done.waiting
+    return {"act": act_id, "name": folder.name, "accepted": new, "waiting": waits}
+
+
+@kind(
+    "statements",
+    "author",
+    "approver",
+    doing=marked("Print the statements of %(month)s"),
+    done=marked("%(number)s statements are printed."),
+)
+def print_statements(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments:
+    """Print the statements of the quarter that ``month`` lies in; those that are printed stay as they are."""
+    papers = issuing.printed(
+        engine,
+        who,
+        dt.date.fromisoformat(f"{arguments['month']}-01"),
+        arguments.get("payee"),
+        progress=lambda done, whole: progress(marked("Printing statements"), done, whole),
+    )
+    return {"month": arguments["month"], "number": len(papers)}
+
+
+def _day(written: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(written) if written else None
