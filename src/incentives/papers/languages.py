@@ -62,9 +62,17 @@ class Speaker:
 
     def money(self, amount_minor: int, currency: str) -> str:
         """An amount with its currency, the minus sign where the language puts it."""
+        return self._with_symbol(amount_minor, currency, EXPONENTS[currency], EXPONENTS[currency])
+
+    def exact_money(self, exact: int, currency: str) -> str:
+        """An exact total (10^-12 of a minor unit) with its currency, every decimal that is not 0."""
+        decimals = EXPONENTS[currency]
+        return self._with_symbol(exact, currency, 12 + decimals, decimals)
+
+    def _with_symbol(self, digits_of: int, currency: str, decimals: int, at_least: int) -> str:
         symbol = get_currency_symbol(currency, locale=self._locale)
-        sign = MINUS if amount_minor < 0 else ""
-        digits = self._decimal(abs(amount_minor), EXPONENTS[currency], EXPONENTS[currency])
+        sign = MINUS if digits_of < 0 else ""
+        digits = self._decimal(abs(digits_of), decimals, at_least)
         if self.language in _SIGN_AFTER_SYMBOL:
             return f"{symbol}{SPACE}{sign}{digits}"
         return f"{sign}{symbol}{SPACE}{digits}"

@@ -163,8 +163,9 @@ def entries(
     payee_id: str | None = None,
     month: dt.date | None = None,
     through: dt.date | None = None,
+    cause: str | None = None,
 ) -> Iterator[Entry]:
-    """Entries in the order of posting: of a payee, of a posting month, of all months up to one."""
+    """Entries in the order of posting: of a payee, of a posting month, of all months up to one, of a cause."""
     asked = select(*_COLUMNS).order_by(tables.Entry.id)
     if payee_id is not None:
         asked = asked.where(tables.Entry.payee_id == payee_id)
@@ -172,6 +173,8 @@ def entries(
         asked = asked.where(tables.Entry.month == month)
     if through is not None:
         asked = asked.where(tables.Entry.month <= through)
+    if cause is not None:
+        asked = asked.where(tables.Entry.cause == cause)
     return _made(connection, asked)
 
 
@@ -187,10 +190,12 @@ def unpaid(connection: Connection, payable_by: dt.date) -> Iterator[Entry]:
     return _made(connection, asked)
 
 
-def settled_in(connection: Connection, month: dt.date) -> Iterator[Entry]:
-    """The entries that a closed month's payouts were made from."""
+def settled_in(connection: Connection, month: dt.date, payee_id: str | None = None) -> Iterator[Entry]:
+    """The entries that a closed month's payouts were made from, of a payee or of everybody."""
     entry, settled = tables.Entry, tables.Settled
     asked = select(*_COLUMNS).join(settled, settled.entry_id == entry.id).where(settled.month == month)
+    if payee_id is not None:
+        asked = asked.where(entry.payee_id == payee_id)
     return _made(connection, asked.order_by(entry.id))
 
 
