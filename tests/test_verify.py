@@ -106,6 +106,7 @@ def test_a_run_that_was_posted_by_other_rules_does_not_verify(
                     connection.exec_driver_sql(statement)
             connection.commit()
         found = breaches(engine)
+        assert breaches(engine, workers=2) == found, "and calculated beside everything else, the same is"
     assert {each.invariant for each in found} >= {3, 5}
     assert any(each.table == "entries" and "pay-25-001" in each.where for each in found if each.invariant == 3)
     assert any(each.where == "month 2025-01, payee P01" for each in found if each.table == "entries")

@@ -87,6 +87,10 @@ class Progress:
             self.width = len(text)
 
     def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Make room for something else."""
         if self.width:
             click.echo("\r" + " " * self.width + "\r", nl=False, err=True)
 

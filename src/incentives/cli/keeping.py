@@ -67,7 +67,7 @@ def verify(workers: int) -> None:
         checks = verification.verify(
             engine, workers=workers, progress=lambda done: progress("Calculating anew: lines", done)
         )
-        wrong = [breach for checked in _told(checks) for breach in checked.breaches]
+        wrong = [breach for checked in _told(checks, progress) for breach in checked.breaches]
     for breach in wrong[:20]:
         click.echo(str(breach), err=True)
     if wrong:
@@ -76,8 +76,9 @@ def verify(workers: int) -> None:
     click.echo("Everything is as it should be.")
 
 
-def _told(checks: Iterable[verification.Checked]) -> Iterable[verification.Checked]:
+def _told(checks: Iterable[verification.Checked], progress: Progress) -> Iterable[verification.Checked]:
     for checked in checks:
+        progress.clear()
         click.echo(str(checked))
         yield checked
 
