@@ -39,11 +39,13 @@ def test_an_event_that_is_sent_is_known_by_an_import_with_its_counts(story_engin
     assert [(each.file, each.read, each.accepted) for each in done.files] == [("events.csv", 1, 1)]
     assert count(story_engine, tables.Event) == before + 1
     with reading(story_engine) as connection:
-        kept = connection.execute(select(tables.Import).where(tables.Import.act_id == done.act_id)).one()
+        kept = connection.execute(
+            select(tables.Import.name).where(tables.Import.act_id == done.act_id)
+        ).scalar_one()
         event = connection.execute(
             select(tables.Event.amount_minor).where(tables.Event.event_id == "pay-api-1")
         ).scalar_one()
-    assert kept is not None and event == 10_000
+    assert (kept, event) == ("events of the bank", 10_000)
 
 
 def test_each_event_is_new_a_duplicate_or_a_conflict(story_engine: Engine) -> None:

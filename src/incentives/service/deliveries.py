@@ -164,11 +164,9 @@ def _outcomes(connection: Connection, read: Reading) -> tuple[Outcome, ...]:
     count = next((each.read for each in read.counts if each.file == _EVENTS), 0)
     if not count:
         return ()
-    standing = _standing(connection, read.facts.events)
+    known = standing(connection, read.facts.events)
     repeats, events = frozenset(read.repeats[_EVENTS]), iter(read.facts.events)
-    return tuple(
-        "duplicate" if line in repeats else _outcome(next(events), standing) for line in range(1, count + 1)
-    )
+    return tuple("duplicate" if line in repeats else _outcome(next(events), known) for line in range(1, count + 1))
 
 
 def _outcome(event: Event, standing: dict[EventRef, Event]) -> Outcome:
@@ -178,7 +176,7 @@ def _outcome(event: Event, standing: dict[EventRef, Event]) -> Outcome:
     return "duplicate" if known == event else "conflict"
 
 
-def _standing(connection: Connection, events: Collection[Event]) -> dict[EventRef, Event]:
+def standing(connection: Connection, events: Collection[Event]) -> dict[EventRef, Event]:
     """Of these events what counts now: what came first, or what a person put in its place."""
     ids = {event.event_id for event in events}
     found = {event.ref: event for event in (Event(*row) for row in EVENTS.rows(connection, events=ids))}

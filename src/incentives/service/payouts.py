@@ -76,6 +76,36 @@ def payout(engine: Engine, who: Who, month: dt.date, profile: str) -> Delivered:
         return Delivered(month, profile, tuple(files), close.seal, number, first_at, first_by)
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A closed month's payout files, not handed over. ``acknowledged_at``: when payroll said it has them."""
+
+    month: dt.date
+    profile: str
+    files: tuple[kept.PayoutFile, ...]
+    seal: str
+    deliveries: int
+    acknowledged_at: dt.datetime | None
+    acknowledged_by: str
+
+
+def look(connection: Connection, month: dt.date, profile: str) -> Looked:
+    """What :func:`payout` would hand over, byte for byte; nothing is written down.
+
+    Raises :class:`Rejected` where the month is open, or with everything that the profile is missing.
+    """
+    month = month.replace(day=1)
+    close = _closed(connection, month)
+    files = kept.payout_files(connection, month, profile) or _made(connection, close, profile)
+    delivery, receipt, act = tables.Delivery, tables.Receipt, tables.Act
+    handed = select(func.count()).where(delivery.month == month, delivery.profile == profile)
+    said = select(act.at, act.actor).join(receipt, receipt.act_id == act.id)
+    of_month = said.where(receipt.month == month, receipt.profile == profile)
+    receipted = connection.execute(of_month).one_or_none()
+    at, actor = receipted or (None, "")
+    return Looked(month, profile, tuple(files), close.seal, connection.scalar(handed) or 0, at, actor)
+
+
 def acknowledge(engine: Engine, who: Who, month: dt.date, profile: str, note: str) -> None:
     """Payroll has the file: said once. Raises :class:`Rejected` if nothing was handed over, or if it was said."""
     month = month.replace(day=1)

@@ -78,7 +78,7 @@ def problem_json(status: int, title: str, problems: tuple[Problem, ...] = ()) ->
     if problems:
         body["errors"] = [
             {
-                "pointer": each.path,
+                "pointer": _pointer(each),
                 "place": f"{each.place}:{each.line}" if each.line else each.place,
                 "code": each.code,
                 "detail": f"{each.sentence} {each.cure}".strip(),
@@ -89,6 +89,17 @@ def problem_json(status: int, title: str, problems: tuple[Problem, ...] = ()) ->
     answered.status_code = status
     answered.mimetype = "application/problem+json"
     return answered
+
+
+def _pointer(problem: Problem) -> str:
+    """Where in a body a mistake is (RFC 6901); elsewhere the name of what it is about.
+
+    >>> _pointer(Problem("body", 0, "events[2].amount", "", ""))
+    '/events/2/amount'
+    """
+    if problem.place != "body" or not problem.path:
+        return problem.path
+    return "/" + problem.path.replace("[", ".").replace("]", "").replace(".", "/")
 
 
 def sign_in_first() -> Any:

@@ -1,11 +1,71 @@
-"""The API for programs, under /api/v1."""
+"""The API for programs, under /api/v1: described at /api/openapi.json, shown at /api/docs."""
 
 from __future__ import annotations
 
-from flask import Flask
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from flask_limiter import Limiter
 from flask_wtf import CSRFProtect
+
+from incentives.papers.languages import marked
+from incentives.web import errors
+from incentives.web.api import facts, months, payouts
+from incentives.web.api.frame import CONVERTERS, Api, Conflicting, Malformed, describe, token_or_address
+from incentives.web.api.shapes import properties_of
+from incentives.web.policy import public
+
+NOUNS = (*facts.NOUNS, months.runs, months.months, payouts.noun)
+
+RATE = "600 per minute"
+"""How often one token may ask, in each process."""
+
+LARGEST_BYTES = 8 * 1024 * 1024
+"""The largest body that a program may send."""
+
+described = Blueprint("api", __name__, url_prefix="/api")
+
+_ABOUT = """Everything here needs a token: `Authorization: Bearer inc_…`. Money, rates and shares are text
+("1210.00", "0.6"), days are 2026-03-31, what is absent is null. Lists come in pages: follow `next`. Every mistake
+in a request is told at once, with its place."""
 
 
 def set_up(app: Flask, csrf: CSRFProtect, limiter: Limiter) -> None:
     """Every resource."""
+    for name, (converter, _) in CONVERTERS.items():
+        app.url_map.converters[name] = converter
+    app.register_error_handler(Malformed, lambda malformed: errors.answer(400, (malformed.problem,)))
+    app.register_error_handler(Conflicting, _in_the_way)
+    api = Api(app, spec_kwargs={"title": "Incentives", "version": "1", "openapi_version": "3.1.0"})
+    api.spec.options["info"] = {"description": " ".join(_ABOUT.split())}
+    api.ma_plugin.converter.add_attribute_function(properties_of)
+    for converter, shape in CONVERTERS.values():
+        api.flask_plugin.register_converter(converter, lambda _, shape=shape: shape)
+    describe(api)
+    limit: Any = limiter.shared_limit(RATE, scope="api", key_func=token_or_address)
+    for noun in NOUNS:
+        csrf.exempt(noun)  # no cookie opens anything here
+        app.register_blueprint(noun)
+        noun.register_views_in_doc(api, app, api.spec, name=noun.name, parameters=None)
+        api.spec.tag({"name": noun.noun, "description": noun.description})
+        limit(noun)
+    app.before_request(_measure)
+    app.extensions["openapi"] = api.spec.to_dict()
+    app.register_blueprint(described)
+
+
+def _in_the_way(conflict: Conflicting) -> Response:
+    return errors.answer(409, conflict.problems, marked("Something stands in the way of this."))
+
+
+def _measure() -> None:
+    """A program's body is smaller than a person's files."""
+    if request.path.startswith("/api/"):
+        request.max_content_length = LARGEST_BYTES
+
+
+@described.get("/openapi.json")
+@public
+def openapi() -> Response:
+    """What there is, for programs that read such a document."""
+    return jsonify(current_app.extensions["openapi"])
