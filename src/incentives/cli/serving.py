@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import getpass
 import multiprocessing
 import os
@@ -15,13 +16,14 @@ from typing import Any
 
 import click
 from gunicorn.app.base import BaseApplication
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
 
 from incentives.cli.books import BY, books, who
 from incentives.jobs import run_waiting, work
-from incentives.service import accounts
+from incentives.papers import summary
+from incentives.service import accounts, people
 from incentives.service.access import ROLES
-from incentives.store.engine import engine_for, shown
+from incentives.store.engine import engine_for, reading, shown
 from incentives.store.upgrade import check_ready
 from incentives.web import create_app, logs
 from incentives.web.passwords import hashed
@@ -200,6 +202,89 @@ def add(
         person = accounts.Person(email, name, roles, payee_id, language)
         accounts.add(engine, who(actor), person, hashed(engine, password or getpass.getpass("Password: ")))
         click.echo(f"{email} may sign in.")
+
+
+@user.command(name="list")
+def list_() -> None:
+    """List the accounts: who may sign in, and as what.
+
+    \b
+    Example:
+      incentives user list
+    """
+    with books() as engine, reading(engine) as connection:
+        found = people.people(connection, dt.datetime.now(dt.UTC))
+    rows = [
+        (e.email, e.name, " ".join(e.roles), e.payee_id or "-", "may sign in" if e.active else "switched off")
+        for e in found
+    ]
+    for line in summary.table(("account", "name", "roles", "payee", "state"), rows):
+        click.echo(line)
+
+
+@user.command()
+@click.argument("email")
+@click.option("--name", default=None, help="As others see it.")
+@click.option("--role", "roles", multiple=True, help=f"One of {', '.join(ROLES)}; these replace those there are.")
+@click.option("--payee", "payee_id", default=None, help='The payee they are; "" for nobody.')
+@click.option("--password", is_flag=True, help="Ask for another password.")
+@click.option("--enable", is_flag=True, help="Let them sign in again.")
+@BY
+def change(
+    email: str,
+    name: str | None,
+    roles: tuple[str, ...],
+    payee_id: str | None,
+    password: bool,
+    enable: bool,
+    actor: str,
+) -> None:
+    """Change an account. Other roles or another payee sign it out everywhere, at once.
+
+    \b
+    Example:
+      incentives user change femke@example.com --role author --role approver
+    """
+    with books() as engine:
+        found = _found(engine, email)
+        person = accounts.Person(
+            found.email,
+            found.name if name is None else name,
+            roles or found.roles,
+            found.payee_id if payee_id is None else payee_id,
+            found.language,
+            found.digest,
+        )
+        accounts.change(engine, who(actor), found.account_id, person, active=found.active or enable)
+        if password:
+            people.set_password(
+                engine, who(actor), found.account_id, hashed(engine, getpass.getpass("Password: "))
+            )
+    click.echo(f"{email} is changed.")
+
+
+@user.command()
+@click.argument("email")
+@BY
+def disable(email: str, actor: str) -> None:
+    """Switch an account off: it is signed out everywhere, at once, and its tokens open nothing.
+
+    \b
+    Example:
+      incentives user disable femke@example.com
+    """
+    with books() as engine:
+        found = _found(engine, email)
+        person = accounts.Person(
+            found.email, found.name, found.roles, found.payee_id, found.language, found.digest
+        )
+        accounts.change(engine, who(actor), found.account_id, person, active=False)
+    click.echo(f"{email} may not sign in any more.")
+
+
+def _found(engine: Engine, email: str) -> people.Listed:
+    with reading(engine) as connection:
+        return people.find(connection, email, dt.datetime.now(dt.UTC))
 
 
 COMMANDS = (serve, worker, user)

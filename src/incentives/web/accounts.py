@@ -13,18 +13,30 @@ from typing import Any
 
 from flask import Flask, current_app, g, request, session
 from flask_login import user_logged_in, user_logged_out
-from flask_security import RoleMixin, Security, SQLAlchemySessionUserDatastore, UserMixin, password_changed
+from flask_security import (
+    Form,
+    RoleMixin,
+    Security,
+    SQLAlchemySessionUserDatastore,
+    UserMixin,
+    hash_password,
+    password_changed,
+)
 from sqlalchemy import Executable, delete, insert, select
 from sqlalchemy.orm import scoped_session, sessionmaker
+from wtforms import RadioField  # type: ignore[import-untyped]
 
+from incentives.errors import Problem, Rejected
+from incentives.papers.languages import marked
 from incentives.service import tokens
 from incentives.service.access import viewer_of
 from incentives.store import desk
 from incentives.store.tables import table_of
-from incentives.web.here import books, look_again, reader, today
+from incentives.web.here import books, look_again, reader, speak, today
 
 SESSION = "signed_in"
 LASTS = dt.timedelta(hours=12)
+WEAK = marked("It needs at least 12 characters, and must not be one that others would guess.")
 
 
 class Role(RoleMixin):
@@ -43,6 +55,12 @@ class User(desk.Account, UserMixin):
         return [Role(name) for name in self.role_names.split()]
 
 
+class NoRescue(Form):
+    """There is no way around a second step but an admin: the form that offers one offers nothing."""
+
+    help_setup = RadioField(choices=[])
+
+
 def set_up(app: Flask) -> Security:
     """Flask-Security on this application's store.
 
@@ -52,13 +70,22 @@ def set_up(app: Flask) -> Security:
     makes = sessionmaker(app.extensions["books"].execution_options(writes=True), expire_on_commit=False)
     accounts = scoped_session(makes)
     app.extensions["accounts"] = accounts
-    security = Security(app, SQLAlchemySessionUserDatastore(accounts, User, Role))
+    datastore = SQLAlchemySessionUserDatastore(accounts, User, Role)
+    security = Security(app, datastore, two_factor_rescue_form=NoRescue)
     security.principal.identity_loaders.clear()  # it would look the account up with every request, unasked
     app.teardown_appcontext(lambda _: accounts.remove())
     user_logged_in.connect(_began, app)
     user_logged_out.connect(_ended, app)
     password_changed.connect(_others_ended, app)
     return security
+
+
+def hash_of(password: str) -> str:
+    """The hash of a password that is good enough; :class:`Rejected` says what it lacks."""
+    problems, normal = current_app.extensions["security"].password_util.validate(password, False)
+    if problems:
+        raise Rejected([Problem("password", 0, "password", "weak", speak().say(WEAK), "")])
+    return str(hash_password(normal))
 
 
 # Sessions --------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from incentives.web import accounts, api, errors, logs, pages
 from incentives.web.forms import is_fragment
 from incentives.web.here import LANGUAGES, look_again, request_id, speak, today, viewer_or_none
 from incentives.web.places import places
-from incentives.web.policy import PUBLIC, SIGNED_IN, Policy, policies_of
+from incentives.web.policy import NOBODY, PUBLIC, SIGNED_IN, Policy, policies_of
 from incentives.web.settings import Settings
 
 OF_LIBRARIES: dict[str, Policy] = {
@@ -31,6 +31,11 @@ OF_LIBRARIES: dict[str, Policy] = {
     "security.logout": PUBLIC,
     "security.verify": SIGNED_IN,
     "security.change_password": SIGNED_IN,
+    "security.two_factor_token_validation": PUBLIC,
+    "security.two_factor_setup": NOBODY,  # account.second_step does it
+    "security.two_factor_setup_validate": NOBODY,
+    "security.two_factor_rescue": NOBODY,  # an admin does it
+    "security.tf_select": NOBODY,
 }
 """The routes that libraries bring."""
 
@@ -100,6 +105,12 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "SECURITY_CHANGE_URL": "/password",
         "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
         "SECURITY_RETURN_GENERIC_RESPONSES": True,
+        "SECURITY_FLASH_MESSAGES": False,  # they are English; the pages say what is so
+        "SECURITY_TWO_FACTOR": True,
+        "SECURITY_TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
+        "SECURITY_TWO_FACTOR_RESCUE_EMAIL": False,
+        "SECURITY_TOTP_SECRETS": {"1": hashlib.sha256(b"second steps" + secret.encode()).hexdigest()},
+        "SECURITY_TOTP_ISSUER": "incentives",
         "SECURITY_JOIN_USER_ROLES": False,  # they are a column of the account
     }
 

@@ -32,6 +32,7 @@ class Policy:
 
 PUBLIC = Policy(is_public=True)
 SIGNED_IN = Policy()
+NOBODY = Policy(frozenset())
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
-from incentives.web.pages import home, jobs
+from incentives.web.pages import account, home, jobs, people
 
-BLUEPRINTS = (home.blueprint, jobs.blueprint)
+BLUEPRINTS = (home.blueprint, jobs.blueprint, people.blueprint, account.blueprint)
 
 
 def set_up(app: Flask) -> None:
