@@ -9,9 +9,23 @@ document.addEventListener("htmx:after:swap", (event) => {
 });
 
 // The first wrong field of a form gets the cursor, wherever the form came from.
-const toWrong = () => document.querySelector("[aria-invalid='true'], [role='alert'][tabindex]")?.focus();
-document.addEventListener("DOMContentLoaded", toWrong);
-document.addEventListener("htmx:after:swap", toWrong);
+const toWrong = (within) => within?.querySelector?.("[aria-invalid='true'], [role='alert'][tabindex]")?.focus();
+document.addEventListener("DOMContentLoaded", () => toWrong(document));
+document.addEventListener("htmx:after:swap", (event) => toWrong(event.detail?.ctx?.target ?? event.target));
+
+// A plan that is being typed: what is wrong with it stands beside the form, and at the field it is about.
+const atFields = () => {
+  const judged = document.getElementById("judged");
+  if (!judged) return;
+  const wrong = new Map();
+  for (const each of judged.querySelectorAll("[data-field]")) wrong.set(each.dataset.field, `${wrong.get(each.dataset.field) ?? ""} ${each.textContent}`.trim());
+  for (const told of document.querySelectorAll("p.wrong[data-of]")) {
+    told.textContent = wrong.get(told.dataset.of) ?? "";
+    const field = document.getElementById(told.dataset.of);
+    if (field?.matches("input, select")) field.toggleAttribute("aria-invalid", false), wrong.has(told.dataset.of) && field.setAttribute("aria-invalid", "true");
+  }
+};
+document.addEventListener("htmx:after:swap", atFields);
 
 // A form that was changed and not sent asks before it is left.
 let changed = false;

@@ -220,6 +220,11 @@ def judged(connection: Connection, plan: str, document: str) -> Judged:
     return Judged(made, (), in_force, tuple(_tried(in_force, made)), first, reaches_back)
 
 
+def names(connection: Connection) -> dict[str, str]:
+    """What people are called, by what the books know them by."""
+    return {email: name for email, name in connection.execute(select(desk.Account.email, desk.Account.name))}
+
+
 # Writing ---------------------------------------------------------------------------------------------
 
 
