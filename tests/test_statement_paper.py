@@ -24,10 +24,11 @@ from weasyprint.urls import FatalURLFetchingError  # type: ignore[import-untyped
 from incentives.facts import LANGUAGES, Company, Language, Payee
 from incentives.papers.charts import EARNED, TAKEN_BACK, Bar, Bars, bars_chart
 from incentives.papers.languages import MINUS, speaker
-from incentives.papers.statement import pdf as printing
+from incentives.papers.statement import sheets
 from incentives.papers.statement.document import Document, as_document
 from incentives.papers.statement.page import paper_html, statement_body, statement_html
-from incentives.papers.statement.pdf import Job, NothingIsFetched, render_many, statement_pdf
+from incentives.papers.statement.pdf import Job, render_many, statement_pdf
+from incentives.papers.statement.sheets import NothingIsFetched
 from incentives.places import data_dir
 from statements import SEAL, Desk, hostile_desk, long_desk, sample_statement
 
@@ -198,7 +199,7 @@ def test_hostile_names_are_printed_as_what_they_are_and_ask_for_nothing(monkeypa
 def test_a_page_that_asks_for_something_is_not_printed() -> None:
     for asking in ("<img src='file:///etc/passwd'>", "<img src='data:image/png;base64,AA=='>"):
         with pytest.raises(FatalURLFetchingError):
-            printing._printed(f"<html lang=en><title>t</title>{asking}", b"x")
+            sheets.printed((f"<html lang=en><title>t</title>{asking}", b"x"))
 
 
 def test_marks_that_turn_text_around_are_left_out() -> None:
@@ -231,9 +232,9 @@ def _rendered(name: str, language: Language) -> Any:
         "wide": lambda: as_document(_wide_desk().statement()),
         "P07": lambda: document_of("P07"),
     }
-    fonts, sheets = printing._looks()
+    fonts, styles = sheets.looks()
     source = HTML(string=paper_html(documents[name](), language, SEAL), url_fetcher=NothingIsFetched())
-    return source.render(font_config=fonts, stylesheets=sheets)
+    return source.render(font_config=fonts, stylesheets=styles)
 
 
 def _texts_on(box: Any) -> Iterator[tuple[float, float, str]]:
