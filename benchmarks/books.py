@@ -60,7 +60,7 @@ def _measure(engine: Engine, events: int, workers: int) -> None:
     upgrade(engine)
     print(f"\n{engine.dialect.name}, {events:,} events, {workers} workers")
     begun = time.perf_counter()
-    open_invoices = _bring(engine, make_world(events))
+    open_invoices = bring(engine, make_world(events))
     gc.collect()
     print(f"  make and bring them       {time.perf_counter() - begun:10.2f} s")
     _measure_run(engine, workers)
@@ -72,7 +72,7 @@ def _measure_close(engine: Engine, events: int, workers: int) -> None:
     """The close of a month and quarter with all that a year brought, and the statements that it issues."""
     upgrade(engine)
     print(f"\n{engine.dialect.name}, {events:,} events, {workers} workers")
-    _bring(engine, make_world(events))
+    bring(engine, make_world(events))
     ran = run(engine, WHO, workers=workers)
     by = Who("somebody else", WHO.at)
     spent = _timed(lambda: close(engine, by, ran.month.first, waive=WAIVED, workers=workers))
@@ -84,7 +84,7 @@ def _verified(engine: Engine, workers: int) -> None:
     assert not found, found[0]
 
 
-def _bring(engine: Engine, world: World) -> list[str]:
+def bring(engine: Engine, world: World) -> list[str]:
     """The world's facts and rules. Every month but the last is closed before most of them arrive, so that a run
     posts the whole year into that one. Some invoices that are not paid in full."""
     first = min(world.facts.invoices, key=lambda each: each.issued_on)
