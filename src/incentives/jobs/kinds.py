@@ -12,9 +12,10 @@ from sqlalchemy import Engine, select
 from incentives.calendar import month_name
 from incentives.jobs.registry import Progress, kind
 from incentives.papers.languages import marked
-from incentives.service import deliveries, issuing, months, runs
+from incentives.service import brought, deliveries, issuing, months, runs
 from incentives.store import tables
 from incentives.store.acts import Who
+from incentives.store.desk import Account
 from incentives.store.engine import reading
 
 Arguments = dict[str, Any]
@@ -92,6 +93,22 @@ def import_folder(engine: Engine, arguments: Arguments, who: Who, progress: Prog
         )
         act_id, new, waits = done.act_id, done.accepted, done.waiting
     return {"act": act_id, "name": folder.name, "accepted": new, "waiting": waits}
+
+
+@kind(
+    "look",
+    "author",
+    "approver",
+    doing=marked("Look at the delivery %(name)s"),
+    done=marked("%(name)s was looked at."),
+)
+def look_at_delivery(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments:
+    """Find out what files that somebody brought would bring; nothing is taken."""
+    with reading(engine) as connection:
+        account_id = connection.execute(select(Account.id).where(Account.email == who.actor)).scalar_one()
+    found = brought.found(account_id, arguments["key"])
+    brought.judge(engine, who, found, lambda file, rows: progress(marked("Reading"), rows, 0))
+    return {"name": found.name}
 
 
 @kind(

@@ -7,7 +7,7 @@ refuses a decision by the author. A conflict is decided by anybody: it was nobod
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -218,16 +218,22 @@ def ask(engine: Engine, who: Who, payee_id: str, cause: str, question: str) -> l
 
 def answer(engine: Engine, who: Who, question_id: int, text: str) -> None:
     """Answer a question, once."""
+    answer_together(engine, who, (question_id,), text)
+
+
+def answer_together(engine: Engine, who: Who, numbers: Collection[int], text: str) -> None:
+    """Answer questions about several lines of one cause with the same words."""
     with writing(engine) as connection:
         problems = []
-        if question_id not in {number for number, _ in open_questions(connection)}:
-            sentence = f"No question {question_id} is open."
+        for number in sorted(set(numbers) - {each for each, _ in open_questions(connection)}):
+            sentence = f"No question {number} is open."
             problems.append(_problem("answer", "question", "unknown", sentence, "incentives waiting lists them."))
         if not text.strip():
             problems.append(_problem("answer", "text", "empty", "There is no answer.", "Write one."))
         _refuse(problems)
-        act_id = record(connection, who, "answer", f"question {question_id}", after=text)
-        connection.execute(insert(tables.Answer).values(question_id=question_id, act_id=act_id, answer=text))
+        act_id = record(connection, who, "answer", f"question {', '.join(map(str, numbers))}", after=text)
+        for number in numbers:
+            connection.execute(insert(tables.Answer).values(question_id=number, act_id=act_id, answer=text))
 
 
 def questions(engine: Engine) -> list[tuple[int, str]]:

@@ -26,7 +26,7 @@ from incentives.rules.plan import Plan
 from incentives.service.decisions import write_decision
 from incentives.store import tables
 from incentives.store.acts import Who, latest, next_id, record, said
-from incentives.store.engine import reading, writing
+from incentives.store.engine import reading, trying, writing
 from incentives.store.facts_in import Count, save
 from incentives.store.facts_out import EVENTS, event_from
 from incentives.store.facts_out import Known as KnownFacts
@@ -100,6 +100,39 @@ def import_folder(
         if read.facts is None:
             raise Rejected(read.problems)
         return _take_in(connection, who, folder.name, read, complete=complete)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a folder would bring. ``problems`` are all its mistakes; ``left_out`` counts the rows that would not be
+    taken without them. ``files`` is empty where nothing of it can be taken, not even its good rows."""
+
+    files: tuple[FileResult, ...]
+    problems: tuple[Problem, ...]
+    left_out: int
+    proposed: tuple[str, ...]
+    gone: int
+
+    @property
+    def may_be_taken(self) -> bool:
+        """Whether at least its good rows can be taken."""
+        return bool(self.files)
+
+
+def look(
+    engine: Engine, who: Who, folder: Path, *, complete: bool = False, progress: Progress | None = None
+) -> Looked:
+    """What :func:`import_folder` would bring, with every mistake; nothing is kept."""
+    read = read_against(engine, folder, False, progress)
+    problems = read.problems
+    if problems:
+        read = read_against(engine, folder, True, progress)
+    if read.facts is None:
+        return Looked((), problems, 0, (), 0)
+    with trying(engine) as connection:
+        taken = _take_in(connection, who, folder.name, read, complete=complete)
+    left_out = sum(each.rejected - each.waiting for each in taken.files)
+    return Looked(taken.files, problems, left_out, taken.proposed, taken.gone)
 
 
 def deliver(engine: Engine, who: Who, name: str, rows: Mapping[str, Given]) -> Delivered:

@@ -45,7 +45,12 @@ class Delivered:
 
     def control(self, file: kept.PayoutFile) -> str:
         """The control file beside a payout file: its totals and digest, and the seal of the month."""
-        return json.dumps(json.loads(file.control) | {"seal": self.seal}, indent=2) + "\n"
+        return control(file, self.seal)
+
+
+def control(file: kept.PayoutFile, seal: str) -> str:
+    """A payout file's control file with the seal of its month."""
+    return json.dumps(json.loads(file.control) | {"seal": seal}, indent=2) + "\n"
 
 
 def payout(engine: Engine, who: Who, month: dt.date, profile: str) -> Delivered:

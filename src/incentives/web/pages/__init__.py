@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from incentives.web.pages import account, home, jobs, people, plans
+from incentives.web.pages import account, audit, home, imports, jobs, month, payroll, people, plans, questions
 
 BLUEPRINTS = (
     home.blueprint,
@@ -12,6 +12,11 @@ BLUEPRINTS = (
     people.blueprint,
     account.blueprint,
     plans.blueprint,
+    month.blueprint,
+    imports.blueprint,
+    questions.blueprint,
+    payroll.blueprint,
+    audit.blueprint,
 )
 
 

@@ -1,0 +1,185 @@
+"""Files that somebody brought and has not imported yet: kept beside the books for a day, for them alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from sqlalchemy import Engine
+
+from incentives.errors import Problem, Rejected
+from incentives.feeds.documents import COMPANY, PLANS
+from incentives.feeds.tables import Progress
+from incentives.service.access import NotThere
+from incentives.service.deliveries import FileResult, Looked, look
+from incentives.store.acts import Who
+
+KEPT_SECONDS = 24 * 60 * 60
+MOST_FILES = 500
+MOST_BYTES = 1024 * 1024 * 1024
+"""What a zip may come to when it is unpacked."""
+
+_FOUND = "found.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A delivery that waits for its bringer. ``complete``: it lists everything that people maintain."""
+
+    key: str
+    name: str
+    folder: Path
+    complete: bool
+    bytes: int
+
+
+def bring(account_id: int, name: str, files: Iterable[tuple[str, IO[bytes]]], complete: bool) -> Brought:
+    """Keep files (names with their contents; a zip is unpacked) as a dataset folder.
+
+    Raises :class:`Rejected` for a zip that cannot be read, for two files of one name, and where nothing of a
+    dataset is among them.
+    """
+    _sweep()
+    key = secrets.token_hex(16)
+    place = _place(account_id, key)
+    folder = place / (_plain(name) or time.strftime("delivery-%Y-%m-%d", time.gmtime()))
+    try:
+        (folder / PLANS).mkdir(parents=True)
+        _unpacked(folder, files)
+        (place / "complete").write_text("yes" if complete else "", encoding="ascii")
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    return found(account_id, key)
+
+
+def found(account_id: int, key: str) -> Brought:
+    """What an account brought; :class:`NotThere` once it is imported, thrown away or a day old."""
+    place = _place(account_id, key)
+    if not re.fullmatch("[0-9a-f]{32}", key) or not place.is_dir():
+        raise NotThere(key)
+    (folder,) = (each for each in place.iterdir() if each.is_dir())
+    size = sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
+    return Brought(key, folder.name, folder, bool((place / "complete").read_text(encoding="ascii")), size)
+
+
+def forget(account_id: int, key: str) -> None:
+    """Throw it away."""
+    shutil.rmtree(found(account_id, key).folder.parent)
+
+
+def judge(engine: Engine, who: Who, brought: Brought, progress: Progress | None = None) -> Looked:
+    """Find out what importing it would bring, and keep that beside it."""
+    looked = look(engine, who, brought.folder, complete=brought.complete, progress=progress)
+    text = json.dumps(asdict(looked))
+    written = brought.folder.parent / f"{_FOUND}.new"
+    written.write_text(text, encoding="utf-8")
+    written.replace(brought.folder.parent / _FOUND)
+    return looked
+
+
+def judged(brought: Brought) -> Looked | None:
+    """What was found out about it; ``None`` while nobody has."""
+    file = brought.folder.parent / _FOUND
+    if not file.exists():
+        return None
+    says = json.loads(file.read_text(encoding="utf-8"))
+    return Looked(
+        files=tuple(FileResult(**each) for each in says["files"]),
+        problems=tuple(Problem(**each) for each in says["problems"]),
+        left_out=says["left_out"],
+        proposed=tuple(says["proposed"]),
+        gone=says["gone"],
+    )
+
+
+# Where and how they are kept -------------------------------------------------------------------------
+
+
+def _root() -> Path:
+    root = Path(tempfile.gettempdir()) / f"incentives-brought-{_user()}"
+    root.mkdir(mode=0o700, exist_ok=True)
+    return root
+
+
+def _user() -> str:
+    return re.sub("[^A-Za-z0-9]", "-", str(Path.home()))
+
+
+def _place(account_id: int, key: str) -> Path:
+    return _root() / f"{account_id}-{key}"
+
+
+def _sweep() -> None:
+    """What nobody came back for is thrown away."""
+    for place in _root().iterdir():
+        try:
+            if time.time() - place.stat().st_mtime > KEPT_SECONDS:
+                shutil.rmtree(place, ignore_errors=True)
+        except FileNotFoundError:
+            continue  # somebody else threw it away
+
+
+def _plain(name: str) -> str:
+    """A name as a folder may have it."""
+    return re.sub("[^A-Za-z0-9._-]+", "-", name).strip("-._")[:80]
+
+
+def _unpacked(folder: Path, files: Iterable[tuple[str, IO[bytes]]]) -> None:
+    number, left = 0, MOST_BYTES
+    for name, content in _flat(files):
+        target = _target(folder, name)
+        if target is None:
+            continue
+        number += 1
+        if target.exists():
+            _refuse(name, "twice", "There are two files of this name.", "Leave one of them out.")
+        if number > MOST_FILES:
+            _refuse(name, "too-many", f"There are more than {MOST_FILES} files.", "Bring them in parts.")
+        with target.open("wb") as written:
+            while block := content.read(1024 * 1024):
+                left -= len(block)
+                if left < 0:
+                    _refuse(name, "too-large", "It is too large when it is unpacked.", "Bring it in parts.")
+                written.write(block)
+    if not number:
+        cure = f"Choose {COMPANY}, plans, or tables such as invoices.csv and events.csv."
+        _refuse("delivery", "nothing-to-read", "No .csv and no .toml file is among them.", cure)
+
+
+def _flat(files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[bytes]]]:
+    """Files as they are, and what is in a zip; folders and what systems add are left out."""
+    for name, content in files:
+        if not name.lower().endswith(".zip"):
+            yield name, content
+            continue
+        try:
+            with zipfile.ZipFile(content) as packed:
+                for each in packed.infolist():
+                    if each.is_dir() or "__MACOSX" in each.filename:
+                        continue
+                    with packed.open(each) as inside:
+                        yield each.filename, inside
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zipfile.zlib.error):  # type: ignore[attr-defined]
+            _refuse(name, "unreadable-zip", "It cannot be unpacked.", "Make the zip again, without a password.")
+
+
+def _target(folder: Path, name: str) -> Path | None:
+    """Where a file of a dataset goes; ``None`` for any other. Only the last part of its name counts."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    if not re.fullmatch(r"[^\x00-\x1f/\\]{1,120}\.(csv|toml)", last) or last.startswith("."):
+        return None
+    return folder / PLANS / last if last.endswith(".toml") and last != COMPANY else folder / last
+
+
+def _refuse(name: str, code: str, sentence: str, cure: str) -> None:
+    raise Rejected([Problem(name, 0, "files", code, sentence, cure)])
