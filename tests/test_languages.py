@@ -18,6 +18,7 @@ SOURCES = (
     ("src/incentives/jobs", "**.py", "python"),
     ("src/incentives/service", "**.py", "python"),
     ("src/incentives/web", "**.py", "python"),
+    ("templates/pack", "**.html", "jinja2"),
     ("templates/statement", "**.html", "jinja2"),
     ("templates/web", "**.html", "jinja2"),
 )

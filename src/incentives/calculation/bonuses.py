@@ -6,6 +6,7 @@ import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from incentives.calculation.book import Book
 from incentives.calculation.cash import Cash, CashBook
@@ -79,6 +80,15 @@ class Bonuses:
             for name in plan.component_names():
                 for version, component, period in self._periods(plan, name, team=team):
                     if isinstance(component, SharedBonus):
+                        yield self._pool(plan, version, component, team, period)
+
+    def pools_within(self, team: str, within: Period) -> Iterator[PoolOutcome]:
+        """The pools of a team whose periods begin in a longer one. One that the day of the book lies in is told as
+        if it ended on that day: it pays nobody yet."""
+        for plan in self.book.plans_of(team=team):
+            for name in plan.component_names():
+                for version, component, period in self._periods(plan, name, team=team, running=True):
+                    if isinstance(component, SharedBonus) and period.first in within:
                         yield self._pool(plan, version, component, team, period)
 
     def shared_lines(self, outcome: PoolOutcome) -> Iterator[Line]:
@@ -299,9 +309,12 @@ class Bonuses:
     # Periods ---------------------------------------------------------------------------------------
 
     def _periods(
-        self, plan: Plan, name: str, payee_id: str = "", team: str = ""
+        self, plan: Plan, name: str, payee_id: str = "", team: str = "", running: bool = False
     ) -> Iterator[tuple[Version, SharedBonus | TargetBonus, Period]]:
-        """Every period that counts: its plan assigned on the last day, a version in force on the first."""
+        """Every period that counts: its plan assigned on the last day, a version in force on the first.
+
+        ``running``: also the one that the day of the book lies in, up to that day.
+        """
         component = next(found for version in plan.versions if (found := version.component(name)) is not None)
         if not isinstance(component, SharedBonus | TargetBonus):
             return
@@ -309,7 +322,8 @@ class Bonuses:
         first_version = plan.versions[0].effective_from
         first_day = max(first_version, min(each.starts_on for each in self.book.assignments(plan, payee_id, team)))
         starts = self.book.company.fiscal_year_starts
-        for period in periods(period_of(first_day, unit, starts).first, self.book.as_of, unit, starts):
+        ended = periods(period_of(first_day, unit, starts).first, self.book.as_of, unit, starts)
+        for period in chain(ended, self._running(unit) if running else ()):
             if not self.book.is_on_plan(plan, period.last, payee_id, team):
                 continue
             version = plan.version_on(period.first)
@@ -318,6 +332,13 @@ class Bonuses:
             found = version.component(name)
             if isinstance(found, SharedBonus | TargetBonus):
                 yield version, found, period
+
+    def _running(self, unit: Unit) -> Iterator[Period]:
+        """The period that the day of the book lies in, up to that day, unless it ends on it."""
+        day = self.book.as_of
+        whole = period_of(day, unit, self.book.company.fiscal_year_starts)
+        if day < whole.last:
+            yield Period(whole.first, day)
 
 
 def _paid(curve: Curve, collected_minor: int, target_minor: int) -> tuple[int, int]:

@@ -637,25 +637,7 @@ class _Making:
             if outcome.period.last not in self.quarter or outcome.plan.currency != currency:
                 continue
             parts = tuple(_pool_parts(outcome, self.payee.payee_id))
-            pool, scale = outcome.component.pool, outcome.component.scale
-            yield SharedPool(
-                outcome.plan.plan,
-                outcome.component.name,
-                outcome.team,
-                outcome.period.first,
-                outcome.period.last,
-                self._rule(outcome.plan.plan, outcome.version.effective_from),
-                outcome.collected_minor,
-                pool.rate_ppm,
-                pool.on_time_within_days,
-                outcome.before_factor_minor,
-                None
-                if scale is None
-                else ScaleMet(*_measured(scale.measure), outcome.scale_value_ppm, outcome.factor_ppm),
-                tuple(_gate_met(passed) for passed in outcome.gates),
-                outcome.pool_minor,
-                parts,
-            )
+            yield shared_pool(outcome, self._rule(outcome.plan.plan, outcome.version.effective_from), parts)
 
     def _targets(self, rows: Iterable[Row], currency: str) -> Iterator[TargetMet]:
         """The bonuses for a target, from the reasons of their lines."""
@@ -735,6 +717,29 @@ def _whole(value: Value) -> int:
 
 def _measured(measure: Measure) -> tuple[str, str, str]:
     return (measure.metric, measure.customers, measure.by)
+
+
+def shared_pool(outcome: PoolOutcome, rule: int = 0, parts: tuple[PoolPart, ...] = ()) -> SharedPool:
+    """How a pool came about, with some parts of it."""
+    pool, scale = outcome.component.pool, outcome.component.scale
+    return SharedPool(
+        outcome.plan.plan,
+        outcome.component.name,
+        outcome.team,
+        outcome.period.first,
+        outcome.period.last,
+        rule,
+        outcome.collected_minor,
+        pool.rate_ppm,
+        pool.on_time_within_days,
+        outcome.before_factor_minor,
+        None
+        if scale is None
+        else ScaleMet(*_measured(scale.measure), outcome.scale_value_ppm, outcome.factor_ppm),
+        tuple(_gate_met(passed) for passed in outcome.gates),
+        outcome.pool_minor,
+        parts,
+    )
 
 
 def _gate_met(passed: Passed) -> GateMet:

@@ -7,8 +7,9 @@ no script, no style sheet, no id and no link in the SVG, and the same figures gi
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -62,13 +63,9 @@ def bars_chart(groups: Sequence[Bars], title: str) -> str:
     amounts = [0.0, *(bar["amount"] for bar in bars)]
     low, high = min(amounts), max(amounts)
     shape = _bars_shape()
-    rows = {"bars": bars, "names": names}
     known = {"low": low, "high": high if high > low else low + 1}
-    filled = shape | {
+    filled = _filled(shape, {"bars": bars, "names": names}) | {
         "height": height,
-        "data": [
-            data | ({"values": rows[data["name"]]} if data["name"] in rows else {}) for data in shape["data"]
-        ],
         "signals": [
             signal | ({"value": known[signal["name"]]} if signal["name"] in known else {})
             for signal in shape["signals"]
@@ -150,6 +147,108 @@ def _names(down: alt.Scale) -> alt.Chart:
         align="left", baseline="middle", fontSize=10.5, fontWeight=600, color=INK
     )
     return chart.encode(x=alt.value(0), y=alt.Y("middle:Q", scale=down, axis=None), text="name:N")
+
+
+# Steps over time ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """An amount over time: from each day on it is so much, until the next. ``label`` stands at its end."""
+
+    steps: Sequence[tuple[dt.date, int]]
+    label: str
+    colour: str
+    is_filled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A day that is marked with a line from top to bottom."""
+
+    day: dt.date
+    label: str
+
+
+_STEPS_HEIGHT = 190
+_STEPS_TOP = 26
+_STEPS_BOTTOM = 168
+_STEPS_RIGHT = _WIDTH - _LABEL_WIDTH
+_LINE = 14
+
+
+def steps_chart(lines: Sequence[Steps], marks: Sequence[Mark], first: Mark, last: Mark, title: str) -> str:
+    """Amounts over time as steps from a zero line, each with its label at its end; ``first`` and ``last`` are the
+    ends of the time that is shown."""
+    days = max(1, (last.day - first.day).days)
+    high = max([1, *(minor for line in lines for _, minor in line.steps)])
+
+    def x(day: dt.date) -> float:
+        return (min(max(day, first.day), last.day) - first.day).days / days * _STEPS_RIGHT
+
+    def y(amount_minor: int) -> float:
+        return _STEPS_BOTTOM - max(0, amount_minor) / high * (_STEPS_BOTTOM - _STEPS_TOP)
+
+    points, fills, texts = [], [], []
+    for number, line in enumerate(lines):
+        ended = [*line.steps, (last.day, line.steps[-1][1])]
+        drawn = [{"x": x(day), "y": y(minor), "line": number, "colour": line.colour} for day, minor in ended]
+        points += drawn
+        if line.is_filled:
+            fills += [each | {"zero": float(_STEPS_BOTTOM)} for each in drawn]
+        texts.append({"x": _STEPS_RIGHT + 6.0, "y": drawn[-1]["y"], "label": line.label, "colour": line.colour})
+    rules = [{"x": x(mark.day), "top": _STEPS_TOP - 8.0, "bottom": float(_STEPS_BOTTOM)} for mark in marks]
+    for mark in marks:
+        texts.append({"x": min(x(mark.day), _STEPS_RIGHT - 60.0), "y": 9.0, "label": mark.label, "colour": PAID})
+    ends = [
+        {"x": 0.0, "y": _STEPS_BOTTOM + 12.0, "label": first.label, "colour": PAID},
+        {"x": _STEPS_RIGHT - 60.0, "y": _STEPS_BOTTOM + 12.0, "label": last.label, "colour": PAID},
+    ]
+    labels = [*_apart(texts[: len(lines)]), *texts[len(lines) :], *ends]
+    rows: dict[str, list[Any]] = {"points": points, "fills": fills, "rules": rules, "texts": labels}
+    filled = _filled(_steps_shape(), rows)
+    return _titled(vl_convert.vega_to_svg(filled), title, _WIDTH, _STEPS_HEIGHT)
+
+
+def _filled(shape: dict[str, Any], rows: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """A chart with its figures, each where the shape names them."""
+    data = [each | ({"values": rows[each["name"]]} if each["name"] in rows else {}) for each in shape["data"]]
+    return shape | {"data": data}
+
+
+def _apart(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Labels of lines that end near each other, one below the other."""
+    lowest = -_LINE
+    for each in sorted(texts, key=lambda each: each["y"]):
+        each["y"] = lowest = max(each["y"], lowest + _LINE)
+    return texts
+
+
+@lru_cache
+def _steps_shape() -> dict[str, Any]:
+    """The chart without its figures: places on it are given in pixels."""
+    across = alt.Scale(domain=[0, _WIDTH], range=[0, _WIDTH], nice=False)
+    down = alt.Scale(domain=[0, _STEPS_HEIGHT], range=[0, _STEPS_HEIGHT], nice=False)
+    left, top = alt.X("x:Q", scale=across, axis=None), alt.Y("y:Q", scale=down, axis=None)
+    colour = alt.Color("colour:N", scale=None)
+    fills = alt.Chart(alt.NamedData("fills")).mark_area(interpolate="step-after", opacity=0.16)
+    lines = alt.Chart(alt.NamedData("points")).mark_line(interpolate="step-after", strokeWidth=2)
+    rules = alt.Chart(alt.NamedData("rules")).mark_rule(color=PAID, strokeDash=[3, 3])
+    texts = alt.Chart(alt.NamedData("texts")).mark_text(align="left", baseline="middle", fontSize=10.5)
+    zero = alt.Chart(alt.InlineData([{"y": float(_STEPS_BOTTOM), "x": 0.0, "end": float(_STEPS_RIGHT)}]))
+    chart = (
+        alt.layer(
+            fills.encode(x=left, y=top, y2="zero:Q", detail="line:N", color=colour),
+            zero.mark_rule(color=INK, strokeWidth=1).encode(x=left, x2="end:Q", y=top),
+            rules.encode(x=left, y=alt.Y("top:Q", scale=down, axis=None), y2="bottom:Q"),
+            lines.encode(x=left, y=top, detail="line:N", color=colour),
+            texts.encode(x=left, y=top, text="label:N", color=colour),
+        )
+        .properties(width=_WIDTH, height=_STEPS_HEIGHT, padding=0, background="transparent")
+        .configure(font=FONT, aria=False, view=alt.ViewConfig(stroke=None))
+    )
+    compiled: dict[str, Any] = vl_convert.vegalite_to_vega(chart.to_dict())
+    return compiled
 
 
 def _titled(svg: str, title: str, width: int, height: int) -> str:

@@ -21,7 +21,7 @@ FORMAT = "statement/1"
 
 def as_document(view: Statement) -> Document:
     """A statement as plain objects, lists, texts and integers."""
-    document: Document = {"format": FORMAT} | _plain(view)
+    document: Document = {"format": FORMAT} | plain(view)
     return document
 
 
@@ -35,13 +35,14 @@ def digest(document: Document) -> str:
     return hashlib.sha256(canonical(document)).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Records as plain objects, lists, texts and integers."""
     if isinstance(value, int | str) or value is None:
         return value
     if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, dt.date):
         return value.isoformat()
     names: Sequence[str] = getattr(value, "__slots__", ())  # every record has them, in order
     assert names, f"{value!r} has no plain form"
-    return {name: _plain(getattr(value, name)) for name in names}
+    return {name: plain(getattr(value, name)) for name in names}

@@ -23,10 +23,10 @@ from incentives.papers.statement.words import (
     Plain,
     brief,
     day_of,
+    gate_step,
     happened,
-    limits,
-    metric,
-    metric_value,
+    pool_steps,
+    quarter_name,
     shown,
     span,
     spoken,
@@ -143,11 +143,9 @@ class _Page:
         }
 
     def _quarter(self) -> str:
-        """Quarter 2 of 2026; where the fiscal year is not the calendar's, 2026/27."""
         quarter = self.document["quarter"]
-        first, last = day_of(quarter["year_first"]).year, day_of(quarter["year_last"]).year
-        year = str(first) if first == last else f"{first}/{last % 100:02d}"
-        return self.say(marked("Quarter %(number)s of %(year)s"), number=quarter["number"], year=year)
+        year_first, year_last = day_of(quarter["year_first"]), day_of(quarter["year_last"])
+        return quarter_name(self.speaker, quarter["number"], year_first, year_last)
 
     # One currency -----------------------------------------------------------------------------------
 
@@ -387,15 +385,7 @@ class _Page:
 
     def _pool(self, pool: Plain, currency: str, number: Callable[[int], str]) -> Shown:
         """How a shared pool came about, step by step, and the payee's parts of it."""
-        steps = [*self._pool_cash(pool, number)]
-        if pool["scale"]:
-            scale = pool["scale"]
-            value = metric_value(self.speaker, scale["metric"], scale["value_ppm"])
-            factor = f"× {self.speaker.factor(scale['factor_ppm'])}"
-            steps.append({"name": metric(self.speaker, scale), "fact": value, "amount": factor})
-        steps += [self._gate(gate) for gate in pool["gates"]]
-        shared = self.say(marked("What the team shares"))
-        steps.append({"name": shared, "fact": "", "amount": number(pool["pool_minor"])})
+        steps = pool_steps(self.speaker, pool, number)
         mine = sum(part["part_minor"] for part in pool["parts"])
         fact = ""
         for part in pool["parts"]:
@@ -416,32 +406,6 @@ class _Page:
             "amount": self.speaker.money(mine, currency),
         }
 
-    def _pool_cash(self, pool: Plain, number: Callable[[int], str]) -> Iterator[Shown]:
-        if pool["rate_ppm"] is None:
-            name = self.say(marked("A fixed amount"))
-        else:
-            within = pool["on_time_within_days"]
-            if within is None:
-                collected = self.say(marked("Collected"))
-            elif within == 0:
-                collected = self.say(marked("Collected by the due date"))
-            else:
-                collected = self.speaker.count(
-                    "Collected at most %(number)s day after the due date",
-                    "Collected at most %(number)s days after the due date",
-                    within,
-                )
-            yield {"name": collected, "fact": "", "amount": number(pool["collected_minor"])}
-            name = self.say(marked("%(rate)s of it"), rate=self.speaker.share(pool["rate_ppm"]))
-        yield {"name": name, "fact": "", "amount": number(pool["before_factor_minor"])}
-
-    def _gate(self, gate: Plain) -> Shown:
-        value = metric_value(self.speaker, gate["metric"], gate["value_ppm"])
-        kept = self.say(marked("kept")) if gate["holds"] else self.say(marked("not kept: nothing is paid"))
-        fact = self.say(marked("%(value)s, asked: %(limits)s"), value=value, limits=limits(self.speaker, gate))
-        tone = "" if gate["holds"] else "taken-back"
-        return {"name": metric(self.speaker, gate), "fact": fact, "amount": kept, "tone": tone}
-
     def _among(self, part: Plain, number: Callable[[int], str]) -> str:
         """By what a role's share is split among its members."""
         if part["within_role"] == "by_credited_cash" and part["weights"] != part["members"]:
@@ -459,7 +423,7 @@ class _Page:
         steps = [
             {"name": self.say(marked("Collected")), "fact": "", "amount": collected},
             {"name": self.say(marked("Target")), "fact": "", "amount": goal},
-            *(self._gate(gate) for gate in target["gates"]),
+            *(gate_step(self.speaker, gate) for gate in target["gates"]),
         ]
         return {
             "name": spoken(target["component"]),

@@ -40,18 +40,21 @@ class _OwnFonts(URLFetcher):  # type: ignore[misc]
         return URLFetcherResponse(url, known[url].read_bytes(), {"Content-Type": "font/woff2"})
 
 
+_STATEMENT = ("statement/fonts.css", "statement/statement.css", "statement/paper.css")
+
+
 @lru_cache
-def looks() -> tuple[FontConfiguration, list[CSS]]:
-    """The fonts and style sheets, read once per process."""
-    folder, fonts = data_dir("templates") / "statement", FontConfiguration()
-    texts = [(folder / name).read_text(encoding="utf-8") for name in ("fonts.css", "statement.css", "paper.css")]
+def looks(*more: str) -> tuple[FontConfiguration, list[CSS]]:
+    """The fonts and style sheets, read once per process; a paper that is no statement has some more."""
+    folder, fonts = data_dir("templates"), FontConfiguration()
+    texts = [(folder / name).read_text(encoding="utf-8") for name in (*_STATEMENT, *more)]
     return fonts, [CSS(string=text, font_config=fonts, url_fetcher=_OwnFonts()) for text in texts]
 
 
-def printed(page: Page) -> bytes:
-    """The paper of a page."""
+def printed(page: Page, *more: str) -> bytes:
+    """The paper of a page, with the looks of a statement and some ``more`` style sheets of the templates."""
     html, identifier = page
-    fonts, sheets = looks()
+    fonts, sheets = looks(*more)
     source = HTML(string=html, base_url="about:blank", url_fetcher=NothingIsFetched())
     options: dict[str, Any] = {"pdf_variant": "pdf/ua-1", "pdf_identifier": identifier}
     document = source.render(font_config=fonts, stylesheets=sheets, **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from incentives.papers.languages import Speaker, marked
@@ -134,7 +134,12 @@ def metric_value(speaker: Speaker, name: str, value_ppm: int | None) -> str:
     """A metric's value: shares in percent, days and indexes as they are."""
     if value_ppm is None:
         return speaker.say(marked("undefined"))
-    return speaker.share(value_ppm) if name in _SHARES else speaker.factor(value_ppm)
+    return speaker.share(value_ppm) if is_share(name) else speaker.factor(value_ppm)
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric is a part of a whole, told in percent."""
+    return name in _SHARES
 
 
 def limits(speaker: Speaker, gate: Plain) -> str:
@@ -147,6 +152,62 @@ def limits(speaker: Speaker, gate: Plain) -> str:
         value = metric_value(speaker, gate["metric"], gate["at_most_ppm"])
         asked.append(speaker.say(marked("at most %(value)s"), value=value))
     return ", ".join(asked)
+
+
+Told = dict[str, str]
+"""A step of a table: its name, what it looked at, its amount."""
+
+
+def pool_steps(speaker: Speaker, pool: Plain, number: Callable[[int], str]) -> list[Told]:
+    """How a shared pool came about, to what the team shares."""
+    steps = [*_pool_cash(speaker, pool, number)]
+    if pool["scale"]:
+        scale = pool["scale"]
+        value = metric_value(speaker, scale["metric"], scale["value_ppm"])
+        factor = f"× {speaker.factor(scale['factor_ppm'])}"
+        steps.append({"name": metric(speaker, scale), "fact": value, "amount": factor})
+    steps += [gate_step(speaker, gate) for gate in pool["gates"]]
+    shared = speaker.say(marked("What the team shares"))
+    steps.append({"name": shared, "fact": "", "amount": number(pool["pool_minor"])})
+    return steps
+
+
+def _pool_cash(speaker: Speaker, pool: Plain, number: Callable[[int], str]) -> Iterator[Told]:
+    if pool["rate_ppm"] is None:
+        name = speaker.say(marked("A fixed amount"))
+    else:
+        yield {"name": counted_cash(speaker, pool), "fact": "", "amount": number(pool["collected_minor"])}
+        name = speaker.say(marked("%(rate)s of it"), rate=speaker.share(pool["rate_ppm"]))
+    yield {"name": name, "fact": "", "amount": number(pool["before_factor_minor"])}
+
+
+def counted_cash(speaker: Speaker, pool: Plain) -> str:
+    """Which cash a pool counts."""
+    within = pool["on_time_within_days"]
+    if within is None:
+        return speaker.say(marked("Collected"))
+    if within == 0:
+        return speaker.say(marked("Collected by the due date"))
+    return speaker.count(
+        "Collected at most %(number)s day after the due date",
+        "Collected at most %(number)s days after the due date",
+        within,
+    )
+
+
+def gate_step(speaker: Speaker, gate: Plain) -> Told:
+    """A gate, what it met and whether it was kept."""
+    value = metric_value(speaker, gate["metric"], gate["value_ppm"])
+    kept = speaker.say(marked("kept")) if gate["holds"] else speaker.say(marked("not kept: nothing is paid"))
+    fact = speaker.say(marked("%(value)s, asked: %(limits)s"), value=value, limits=limits(speaker, gate))
+    tone = "" if gate["holds"] else "taken-back"
+    return {"name": metric(speaker, gate), "fact": fact, "amount": kept, "tone": tone}
+
+
+def quarter_name(speaker: Speaker, number: int, first: dt.date, last: dt.date) -> str:
+    """Quarter 2 of 2026; where the fiscal year is not the calendar's, 2026/27."""
+    year = str(first.year) if first.year == last.year else f"{first.year}/{last.year % 100:02d}"
+    return speaker.say(marked("Quarter %(number)s of %(year)s"), number=number, year=year)
 
 
 def why_corrected(speaker: Speaker, correction: Plain) -> str:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from flask import Flask
 
-from incentives.web.pages import account, audit, home, imports, jobs, month, payroll, people, plans, questions
+from incentives.web.pages import (
+    account,
+    audit,
+    customers,
+    home,
+    imports,
+    invoices,
+    jobs,
+    month,
+    payroll,
+    people,
+    plans,
+    questions,
+    together,
+)
 
 BLUEPRINTS = (
     home.blueprint,
@@ -17,6 +31,9 @@ BLUEPRINTS = (
     questions.blueprint,
     payroll.blueprint,
     audit.blueprint,
+    together.blueprint,
+    customers.blueprint,
+    invoices.blueprint,
 )
 
 
