@@ -38,3 +38,22 @@ document.addEventListener("input", (event) => {
   const wanted = event.target.dataset.confirm;
   if (wanted) event.target.form.querySelector("button[data-confirmed]").disabled = event.target.value.trim() !== wanted;
 });
+
+// A link that opens its answer in the row below; again, and it closes. With a key held down it is a plain link.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-opens]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const row = document.getElementById(link.dataset.opens);
+  if (!row.hidden || row.querySelector(".reason")) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    row.hidden = !row.hidden;
+    link.setAttribute("aria-expanded", String(!row.hidden));
+  }
+}, true);
+document.addEventListener("htmx:after:swap", (event) => {
+  const row = (event.detail?.ctx?.target ?? event.target)?.closest?.("tr.opened[hidden]");
+  if (!row) return;
+  row.hidden = false;
+  document.querySelector(`a[data-opens="${row.id}"]`)?.setAttribute("aria-expanded", "true");
+});

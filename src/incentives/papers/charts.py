@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -59,6 +59,12 @@ def bars_chart(groups: Sequence[Bars], title: str) -> str:
 
     The title is what a screen reader says for the whole chart; the figures stand in a table beside it.
     """
+    return _drawn(tuple(replace(each, bars=tuple(each.bars)) for each in groups), title)
+
+
+@lru_cache(maxsize=512)
+def _drawn(groups: tuple[Bars, ...], title: str) -> str:
+    """Drawing takes longer than everything else on a page; the same figures are looked at again and again."""
     bars, names, height = _placed(groups)
     amounts = [0.0, *(bar["amount"] for bar in bars)]
     low, high = min(amounts), max(amounts)

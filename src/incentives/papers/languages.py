@@ -123,6 +123,10 @@ class Speaker:
         name = self._date(day, "LLLL")
         return name[:1].upper() + name[1:]
 
+    def short_month(self, day: dt.date) -> str:
+        """Mar."""
+        return self._date(day, "LLL").replace(".", "").capitalize()
+
     def _date(self, day: dt.date, pattern: str) -> str:
         return format_date(day, pattern, locale=self._locale).replace(" ", SPACE)
 

@@ -65,7 +65,7 @@ class _Issuing:
         self.people = {each.payee_id: each for each in known.payees()}
         self.memberships = list(known.memberships())
         self.managers = {each.manager_id for each in known.reporting()}
-        self.notes = _notes(connection)
+        self.notes = adjustment_notes(connection)
         self.months = [each.first for each in periods(quarter.first, quarter.last, "month", 1)]
         self.customers = {each.customer_id: each.name for each in known.customers()}
         self.pools: list[PoolOutcome] = []
@@ -118,7 +118,7 @@ class _Issuing:
         return payee_id, payee.language, as_document(made)
 
 
-def _notes(connection: Connection) -> dict[str, str]:
+def adjustment_notes(connection: Connection) -> dict[str, str]:
     """What a person wrote about an adjustment, by its cause."""
     asked = select(tables.Adjustment.id, tables.Adjustment.reason)
     return {f"adjustment:{number}": reason for number, reason in connection.execute(asked)}

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, Response, current_app, request, session, url_for
+from flask import Flask, Response, current_app, request, send_from_directory, session, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
@@ -26,6 +26,7 @@ from incentives.web.settings import Settings
 
 OF_LIBRARIES: dict[str, Policy] = {
     "static": PUBLIC,
+    "statement_looks": PUBLIC,
     "security.static": PUBLIC,
     "security.login": PUBLIC,
     "security.logout": PUBLIC,
@@ -69,6 +70,7 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     app.config.update(_configuration(settings))
     app.extensions["books"] = engine
     app.extensions["settings"] = settings
+    app.add_url_rule("/assets/statement.css", "statement_looks", _statement_looks)
     _templates(app)
     app.before_request(_admit)
     csrf = CSRFProtect(app)
@@ -132,11 +134,16 @@ def _admit() -> Response | None:
     return None if policy.admits(viewer) else errors.answer(403)
 
 
+def _statement_looks() -> Response:
+    """The looks of a statement, which page and paper have in common: they stand with its template."""
+    return send_from_directory(data_dir("templates") / "statement", "statement.css")
+
+
 def _headers(answered: Response) -> Response:
     for name, value in HEADERS.items():
         answered.headers.setdefault(name, value)
     answered.headers["X-Request-Id"] = request_id()
-    if request.endpoint != "static":
+    if request.endpoint not in ("static", "statement_looks"):
         answered.headers.setdefault("Cache-Control", "private, no-store")
     return answered
 
@@ -168,10 +175,12 @@ def _templates(app: Flask) -> None:
 
 def _asset(name: str) -> str:
     """The address of an asset; its content is part of it, so that it may be kept for ever."""
-    return url_for("static", filename=name, v=_digest(name))
+    if name == "statement.css":
+        return url_for("statement_looks", v=_digest("statement", name))
+    return url_for("static", filename=name, v=_digest("assets", name))
 
 
 @lru_cache
-def _digest(name: str) -> str:
-    content = (data_dir("templates") / "assets" / name).read_bytes()
+def _digest(folder: str, name: str) -> str:
+    content = (data_dir("templates") / folder / name).read_bytes()
     return hashlib.sha256(content).hexdigest()[:12]

@@ -55,7 +55,7 @@ def paper_html(document: Document, language: Language, seal: str | None) -> str:
 
 
 def _rendered(template: str, document: Document, language: Language, seal: str | None) -> str:
-    page = _Page(document, speaker(language))
+    page = Page(document, speaker(language))
     return _environment(language).get_template(template).render(page.shown(seal))
 
 
@@ -101,7 +101,7 @@ def _tone(kind: str, amount_minor: int) -> str:
 _TAKEN_BACK = ("clawback", "suspension", "taken_back")
 
 
-class _Page:
+class Page:
     """A document in the words of one language."""
 
     def __init__(self, document: Document, speaker: Speaker) -> None:
@@ -113,7 +113,7 @@ class _Page:
         """Everything the templates ask for."""
         document, quarter = self.document, self.document["quarter"]
         first, last = day_of(quarter["first"]), day_of(quarter["last"])
-        sections = [self._section(each) for each in document["sections"]]
+        sections = [self.section(each) for each in document["sections"]]
         return {
             "language": self.speaker.language,
             "company": shown(document["company"]),
@@ -121,7 +121,7 @@ class _Page:
             "name": shown(document["name"]),
             "payee_id": shown(document["payee_id"]),
             "employee_id": shown(document["employee_id"]),
-            "quarter": self._quarter(),
+            "quarter": self.quarter(),
             "span": f"{self.speaker.day(first)} {EN_DASH} {self.speaker.day(last)}",
             "issued_on": self.speaker.day(day_of(document["issued_on"])),
             "issued": document["issued_on"],
@@ -142,14 +142,16 @@ class _Page:
             "sheet_count": Markup('<span class="sheet-total"></span>'),
         }
 
-    def _quarter(self) -> str:
+    def quarter(self) -> str:
+        """Quarter 2 of 2026; where the fiscal year is not the calendar's, 2026/27."""
         quarter = self.document["quarter"]
         year_first, year_last = day_of(quarter["year_first"]), day_of(quarter["year_last"])
         return quarter_name(self.speaker, quarter["number"], year_first, year_last)
 
     # One currency -----------------------------------------------------------------------------------
 
-    def _section(self, section: Plain) -> Shown:
+    def section(self, section: Plain) -> Shown:
+        """Everything in one currency."""
         currency = section["currency"]
 
         def number(amount_minor: int) -> str:
@@ -163,25 +165,25 @@ class _Page:
             "is_only": len(self.document["sections"]) == 1,
             "is_wide": any(len(number(minor)) > _USUAL_DIGITS for minor in _amounts(section)),
             "is_empty": not (rows or section["corrections"] or section["payouts"]),
-            "figures": list(self._figures(section)),
-            "balance": list(self._balance(section)),
-            "months": self._months(section, number),
-            "chart": Markup(self._chart(section)) if any(sums.values()) else "",
+            "figures": list(self.figures(section)),
+            "balance": list(self.balance(section)),
+            "months": self.months(section, number),
+            "chart": Markup(self.chart(section)) if any(sums.values()) else "",
             "lines": list(self._lines(rows, number)),
             "lines_total": number(sum(row["amount_minor"] for row in rows)),
             "went_back": [self._went_back(row, number) for row in went_back],
             "went_back_total": number(sum(row["amount_minor"] for row in went_back)),
             "pools": [self._pool(pool, currency, number) for pool in section["pools"]],
             "targets": [self._target(target, currency, number) for target in section["targets"]],
-            "corrections": [self._correction(each, number) for each in section["corrections"]],
+            "corrections": [self.correction(each, number) for each in section["corrections"]],
             "corrections_total": number(sums["corrections"]),
-            "payouts": [self._payout(each, number) for each in section["payouts"]],
+            "payouts": [self.payout(each, number) for each in section["payouts"]],
             "paid_total": number(sums["paid"]),
             "waiting": [self._waiting(each, number) for each in section["waiting"]],
             "waiting_total": number(section["waiting_minor"]),
         }
 
-    def _figures(self, section: Plain) -> Iterator[Shown]:
+    def figures(self, section: Plain) -> Iterator[Shown]:
         """The four figures, and what waits."""
         sums, currency = section["sums"], section["currency"]
         earned = sums["earned"] + sums["given_back"]
@@ -199,7 +201,7 @@ class _Page:
             number = self.speaker.number(amount_minor, currency)
             yield {"tone": tone, "name": name, "amount": number, "note": note, "is_zero": not amount_minor}
 
-    def _balance(self, section: Plain) -> Iterator[Shown]:
+    def balance(self, section: Plain) -> Iterator[Shown]:
         """From the opening to the closing balance: every sum of the quarter once."""
         sums, quarter = section["sums"], self.document["quarter"]
         first, last = (self.speaker.day(day_of(quarter[at])) for at in ("first", "last"))
@@ -234,7 +236,7 @@ class _Page:
         number = self.speaker.number(amount_minor, section["currency"])
         return {"name": name, "amount": number, "kind": kind, "tone": tone}
 
-    def _months(self, section: Plain, number: Callable[[int], str]) -> Shown:
+    def months(self, section: Plain, number: Callable[[int], str]) -> Shown:
         """Month by month: the figures of the chart as a table; rare columns only where they say something."""
         columns = [
             (marked("Earned on cash"), ("earned", "given_back"), True),
@@ -264,7 +266,7 @@ class _Page:
             "total": cells(section["sums"]),
         }
 
-    def _chart(self, section: Plain) -> str:
+    def chart(self, section: Plain) -> str:
         """Earned and paid of every month; bonus and what was taken back where there is any."""
         bars = (
             (marked("Earned"), EARNED, ("earned", "given_back"), True),
@@ -295,8 +297,8 @@ class _Page:
                 lines = list(of_component)
                 sum_minor = sum(row["amount_minor"] for row in lines)
                 month_minor += sum_minor
-                told = [self._line(row, number) for row in lines]
-                name = self._component(component, lines)
+                told = [self.line(row, number) for row in lines]
+                name = self.component(component, lines)
                 components.append({"name": name, "total": number(sum_minor), "rows": told})
             if len(components) == 1:
                 components[0]["total"] = ""
@@ -304,14 +306,16 @@ class _Page:
             name = name[:1].upper() + name[1:]
             yield {"name": name, "components": components, "total": number(month_minor)}
 
-    def _component(self, component: str, rows: Iterable[Plain]) -> str:
+    def component(self, component: str, rows: Iterable[Plain]) -> str:
+        """A component with the plans that its lines come from."""
         if component == "adjustment":
             return self.say(marked("Adjustments"))
         numbers = {row["rule"] for row in rows if row["rule"]}
         plans = {brief(rule["plan"]) for rule in self.document["rules"] if rule["number"] in numbers}
         return " · ".join([spoken(component), *sorted(plans)])
 
-    def _line(self, row: Plain, number: Callable[[int], str]) -> Shown:
+    def line(self, row: Plain, number: Callable[[int], str]) -> Shown:
+        """One line: what happened, when, on which invoice, for how much."""
         word, caused = went(self.speaker, row["kind"]), happened(self.speaker, row["happened"])
         notes = [brief(row["happened"]["reason"], 240), self._payable(row), self._postings(row, number)]
         return {
@@ -346,7 +350,7 @@ class _Page:
         return ", ".join(each)
 
     def _went_back(self, row: Plain, number: Callable[[int], str]) -> Shown:
-        return self._line(row, number) | {"undone": [self._undone(row, each, number) for each in row["undone"]]}
+        return self.line(row, number) | {"undone": [self._undone(row, each, number) for each in row["undone"]]}
 
     def _undone(self, row: Plain, undone: Plain, number: Callable[[int], str]) -> str:
         """What a take-back undoes, what a give-back restores."""
@@ -366,13 +370,14 @@ class _Page:
             text = marked("what you earned on %(day)s (%(cause)s), with the rate of its whole window")
         return self.say(text, **values)
 
-    def _correction(self, correction: Plain, number: Callable[[int], str]) -> Shown:
+    def correction(self, correction: Plain, number: Callable[[int], str]) -> Shown:
+        """What stood of an earlier quarter, what stands, and why."""
         row = correction["row"]
-        line = self._line(row, number)
+        line = self.line(row, number)
         return line | {
             "day": self.speaker.short_day(day_of(row["earned_on"])),
             "what": line["what"] if correction["is_known"] else "",
-            "component": self._component(row["component"], [row]),
+            "component": self.component(row["component"], [row]),
             "note": brief(row["happened"]["reason"], 240),
             "why": why_corrected(self.speaker, correction),
             "posted": self.speaker.month(day_of(correction["posted"])),
@@ -437,7 +442,8 @@ class _Page:
 
     # Pay and what waits -----------------------------------------------------------------------------
 
-    def _payout(self, payout: Plain, number: Callable[[int], str]) -> Shown:
+    def payout(self, payout: Plain, number: Callable[[int], str]) -> Shown:
+        """A month's pay, from what was payable to what is carried forward."""
         names = ("positive", "negative", "brought_forward", "recovered", "pay", "carried_forward")
         amounts = {name: payout[f"{name}_minor"] for name in names}
         amounts["recovered"] = -amounts["recovered"]

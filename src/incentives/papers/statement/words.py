@@ -36,6 +36,9 @@ _HAPPENED = {
     "draw_recovery": marked("Draw recovered, %(span)s"),
     "together": marked("From more than one team"),
     "adjustment": marked("Adjusted by hand"),
+    "bonus": marked("Bonus"),
+    "over_cap": marked("Above the cap"),
+    "draws": marked("Draws and their recovery"),
     "": marked("Not part of the calculation"),
 }
 _WENT = {

@@ -13,10 +13,13 @@ from incentives.web.pages import (
     invoices,
     jobs,
     month,
+    my_pay,
     payroll,
     people,
     plans,
     questions,
+    statements,
+    team,
     together,
 )
 
@@ -34,6 +37,9 @@ BLUEPRINTS = (
     together.blueprint,
     customers.blueprint,
     invoices.blueprint,
+    my_pay.blueprint,
+    statements.blueprint,
+    team.blueprint,
 )
 
 
