@@ -165,7 +165,7 @@ def test_what_waits_says_since_when_and_what_it_would_earn(story_app: Flask) -> 
     assert "Zou opleveren € 942,26" in said
     assert "Machinefabriek Hamerslag B.V. INV-26-038 · vervalt op 12 jun 2026 · 52 dagen te laat" in said
     assert "Open € 22.748,00 Zou opleveren € 661,76" in said
-    assert "Krediet is gewaarschuwd 16 jun 2026" in said
+    assert "Debiteurenbeheer is gewaarschuwd 16 jun 2026" in said
 
 
 def test_a_warning_to_credit_stands_on_the_invoice_and_in_the_books_once(story_engine: Engine) -> None:
