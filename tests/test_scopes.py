@@ -45,7 +45,8 @@ class Said:
 
 
 def said(chunk: Chunk) -> Chunk:
-    """Work of another process: everything, with the reasons explained there."""
+    """Work of another process: everything, with the reasons explained there, and where it came out left there."""
+    chunk.calculation = None
     chunk.lines = [replace(line, why=Said(line.explained())) for line in chunk.lines]
     return chunk
 
