@@ -21,6 +21,7 @@ SOURCES = (
     ("templates/pack", "**.html", "jinja2"),
     ("templates/statement", "**.html", "jinja2"),
     ("templates/web", "**.html", "jinja2"),
+    ("templates/mail", "**.txt", "jinja2"),
 )
 KEYWORDS: dict[str, Any] = dict.fromkeys(("say", "marked", "_", "gettext"))
 KEYWORDS |= {"count": (1, 2), "ngettext": (1, 2)}
@@ -54,7 +55,7 @@ def test_the_same_text_is_written_once_or_the_same_way() -> None:
 def texts() -> Iterator[tuple[Any, str]]:
     """What is said, and where."""
     for folder, files, method in SOURCES:
-        options = {"**.html": {"trim_blocks": "true"}}
+        options = {files: {"trim_blocks": "true"}}
         found = extract_from_dir(ROOT / folder, [(files, method)], options, KEYWORDS)
         assert (ROOT / folder).is_dir()
         for name, _, message, _, _ in found:

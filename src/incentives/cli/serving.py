@@ -21,8 +21,9 @@ from sqlalchemy import URL, Engine
 from incentives.cli.books import BY, books, who
 from incentives.jobs import run_waiting, work
 from incentives.papers import summary
-from incentives.service import accounts, people
+from incentives.service import accounts, people, telling
 from incentives.service.access import ROLES
+from incentives.service.digests import Post, send_digests
 from incentives.store.engine import engine_for, reading, shown
 from incentives.store.upgrade import check_ready
 from incentives.web import create_app, logs
@@ -119,9 +120,21 @@ def _work(url: URL, settings: Settings) -> None:
     engine = engine_for(url)
     try:
         check_ready(engine)
-        work.serve(engine)
+        work.serve(engine, _sweeps(settings))
     finally:
         engine.dispose()
+
+
+def _sweeps(settings: Settings) -> tuple[work.Sweep, ...]:
+    """What the worker looks after every minute: telling people."""
+    post = Post(settings.public_url, settings.smtp_url)
+
+    def tell(engine: Engine) -> None:
+        now = dt.datetime.now(dt.UTC)
+        telling.look_for_news(engine, now, settings.today or now.date())
+        send_digests(engine, post, now)
+
+    return (tell,)
 
 
 class Beside:

@@ -130,11 +130,12 @@ class _Worker:
         self.waiting = queue.queue_of(engine)
         self.mine: set[int] = set()
         desk.task_of(self.waiting, self.do)
-        self.waiting.periodic_task(crontab(), name="sweep")(self.sweep)
+        self.sweep_soon = self.waiting.periodic_task(crontab(), name="sweep")(self.sweep)
 
     def run(self) -> None:
         try:
             self.find_missed()
+            self.sweep_soon()
             consumer = self.waiting.create_consumer(
                 workers=THREADS, max_delay=0.5, graceful_signal="TERM", shutdown_timeout=SECONDS_TO_END
             )
