@@ -21,7 +21,7 @@ from sqlalchemy import URL, Engine
 from incentives.cli.books import BY, books, who
 from incentives.jobs import run_waiting, work
 from incentives.papers import summary
-from incentives.service import accounts, people, telling
+from incentives.service import accounts, hooks, people, telling
 from incentives.service.access import ROLES
 from incentives.service.digests import Post, send_digests
 from incentives.store.engine import engine_for, reading, shown
@@ -126,7 +126,7 @@ def _work(url: URL, settings: Settings) -> None:
 
 
 def _sweeps(settings: Settings) -> tuple[work.Sweep, ...]:
-    """What the worker looks after every minute: telling people."""
+    """What the worker looks after every minute: telling people, and other systems."""
     post = Post(settings.public_url, settings.smtp_url)
 
     def tell(engine: Engine) -> None:
@@ -134,7 +134,12 @@ def _sweeps(settings: Settings) -> tuple[work.Sweep, ...]:
         telling.look_for_news(engine, now, settings.today or now.date())
         send_digests(engine, post, now)
 
-    return (tell,)
+    def send(engine: Engine) -> None:
+        now = dt.datetime.now(dt.UTC)
+        hooks.look_for_messages(engine, now)
+        hooks.send_due(engine, now, private=settings.private_hooks)
+
+    return tell, send
 
 
 class Beside:

@@ -129,6 +129,7 @@ class _Worker:
         self.engine, self.sweeps = engine, sweeps
         self.waiting = queue.queue_of(engine)
         self.mine: set[int] = set()
+        self.sweeping = threading.Lock()
         desk.task_of(self.waiting, self.do)
         self.sweep_soon = self.waiting.periodic_task(crontab(), name="sweep")(self.sweep)
 
@@ -152,12 +153,17 @@ class _Worker:
 
     def sweep(self) -> None:
         """Jobs that the queue lost or somebody left; then everything else that is looked after."""
-        self.find_missed()
-        for each in self.sweeps:
-            try:
-                each(self.engine)
-            except Exception as error:
-                _log.error("unforeseen", sweep=getattr(each, "__name__", ""), exc_info=error)
+        if not self.sweeping.acquire(blocking=False):
+            return  # the one before takes longer than a minute
+        try:
+            self.find_missed()
+            for each in self.sweeps:
+                try:
+                    each(self.engine)
+                except Exception as error:
+                    _log.error("unforeseen", sweep=getattr(each, "__name__", ""), exc_info=error)
+        finally:
+            self.sweeping.release()
 
     def find_missed(self) -> None:
         """Nobody else works: what is under way and not in these hands was left by one that died."""

@@ -17,18 +17,24 @@ from incentives.errors import Problem, Rejected
 SECRET_KEY = "INCENTIVES_SECRET_KEY"
 PUBLIC_URL = "INCENTIVES_PUBLIC_URL"
 SMTP_URL = "INCENTIVES_SMTP_URL"
+PRIVATE_HOOKS = "INCENTIVES_PRIVATE_HOOKS"
+METRICS_TOKEN = "INCENTIVES_METRICS_TOKEN"
 
 SHORTEST = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``public_url`` is where people reach the service; ``smtp_url`` "" writes e-mails to the log."""
+    """``public_url`` is where people reach the service; ``smtp_url`` "" writes to the log that there would be an
+    e-mail. ``private_hooks`` lets messages go to systems inside the own network; ``metrics_token`` opens the
+    metrics to who is not on this machine."""
 
     secret_key: str
     public_url: str = "http://127.0.0.1:8000"
     smtp_url: str = ""
     today: dt.date | None = None
+    private_hooks: bool = False
+    metrics_token: str = ""
 
     @property
     def is_https(self) -> bool:
@@ -56,9 +62,18 @@ def read_settings(url: URL, environment: Mapping[str, str] | None = None, port: 
     if smtp and urlsplit(smtp).scheme not in ("smtp", "smtps"):
         cure = "Write smtp://user:password@host:587 or smtps://…"
         problems.append(Problem(SMTP_URL, 0, "", "unreadable", "It is not the address of a mail server.", cure))
+    private = found.get(PRIVATE_HOOKS, "no")
+    if private not in ("yes", "no"):
+        problems.append(Problem(PRIVATE_HOOKS, 0, "", "unreadable", "It is yes or no.", "Write yes or no."))
     if problems:
         raise Rejected(problems)
-    return Settings(secret, public.rstrip("/"), smtp)
+    return Settings(
+        secret,
+        public.rstrip("/"),
+        smtp,
+        private_hooks=private == "yes",
+        metrics_token=found.get(METRICS_TOKEN, ""),
+    )
 
 
 def _kept_beside(database: Path) -> str:
