@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
+from sqlalchemy import Engine
 
-from served import BRAM, FEMKE, INGRID, SANNE, client_of
+from incentives.jobs import run_waiting
+from incentives.service import kept
+from served import ALEX, BRAM, FEMKE, INGRID, RUBEN, SANNE, app_on, client_of, token_in
 
 
 def read(app: Flask, email: str, address: str) -> str:
@@ -70,3 +73,27 @@ def test_what_is_at_stake_is_told_to_whom_it_concerns(story_app: Flask) -> None:
     page = read(story_app, FEMKE, "/invoices/INV-26-038")
     assert "Joris Hendriks" in page and "€ 661.76" in page
     assert "661.76" not in read(story_app, BRAM, "/invoices/INV-26-038")
+
+
+def test_signature_is_compared_with_cash_to_the_cent(story_app: Flask) -> None:
+    page = read(story_app, ALEX, "/compare")
+    assert "By 3 August 2026 paying on signature would have cost € 58,734.28; paying on cash costs € 54,074.89." in page
+    assert "€ 6,835.84 of the first would have been paid for money that is overdue or written off" in page
+    assert "Sanne de Wit" in page and "3,360.00" in page
+
+
+def test_the_comparison_is_for_finance_and_auditors(story_app: Flask) -> None:
+    for email in (SANNE, INGRID, BRAM):
+        assert client_of(story_app, email).get("/compare").status_code == 403
+
+
+def test_over_many_invoices_a_job_compares(story_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "LITTLE", 10)
+    app = app_on(story_engine)
+    client = client_of(app, FEMKE)
+    page = client.get("/compare")
+    assert "Calculate the comparison" in page.text and "58,734.28" not in page.text
+    started = client.post("/compare", data={"csrf_token": token_in(page.text)})
+    assert run_waiting(story_engine) == 1
+    assert "58,734.28" in client.get(started.headers["Location"]).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert client_of(app, RUBEN).get(started.headers["Location"]).status_code == 404

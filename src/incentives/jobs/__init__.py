@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from incentives.jobs import kinds, previews
+from incentives.jobs import comparing, kinds, previews
 from incentives.jobs.desk import Job, jobs_of, look, start
 from incentives.jobs.registry import KINDS, Progress, kind
 from incentives.jobs.work import run_waiting
 
-__all__ = ["KINDS", "Job", "Progress", "jobs_of", "kind", "kinds", "look", "previews", "run_waiting", "start"]
+__all__ = [
+    "KINDS",
+    "Job",
+    "Progress",
+    "comparing",
+    "jobs_of",
+    "kind",
+    "kinds",
+    "look",
+    "previews",
+    "run_waiting",
+    "start",
+]

@@ -179,7 +179,9 @@ class Mark:
 _STEPS_HEIGHT = 190
 _STEPS_TOP = 26
 _STEPS_BOTTOM = 168
-_STEPS_RIGHT = _WIDTH - _LABEL_WIDTH
+_STEPS_WIDTH = 440
+"""Narrow, so that its texts can be read on a phone."""
+_STEPS_RIGHT = _STEPS_WIDTH - 140
 _LINE = 14
 
 
@@ -213,7 +215,7 @@ def steps_chart(lines: Sequence[Steps], marks: Sequence[Mark], first: Mark, last
     labels = [*_apart(texts[: len(lines)]), *texts[len(lines) :], *ends]
     rows: dict[str, list[Any]] = {"points": points, "fills": fills, "rules": rules, "texts": labels}
     filled = _filled(_steps_shape(), rows)
-    return _titled(vl_convert.vega_to_svg(filled), title, _WIDTH, _STEPS_HEIGHT)
+    return _titled(vl_convert.vega_to_svg(filled), title, _STEPS_WIDTH, _STEPS_HEIGHT)
 
 
 def _filled(shape: dict[str, Any], rows: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
@@ -233,7 +235,7 @@ def _apart(texts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @lru_cache
 def _steps_shape() -> dict[str, Any]:
     """The chart without its figures: places on it are given in pixels."""
-    across = alt.Scale(domain=[0, _WIDTH], range=[0, _WIDTH], nice=False)
+    across = alt.Scale(domain=[0, _STEPS_WIDTH], range=[0, _STEPS_WIDTH], nice=False)
     down = alt.Scale(domain=[0, _STEPS_HEIGHT], range=[0, _STEPS_HEIGHT], nice=False)
     left, top = alt.X("x:Q", scale=across, axis=None), alt.Y("y:Q", scale=down, axis=None)
     colour = alt.Color("colour:N", scale=None)
@@ -250,7 +252,7 @@ def _steps_shape() -> dict[str, Any]:
             lines.encode(x=left, y=top, detail="line:N", color=colour),
             texts.encode(x=left, y=top, text="label:N", color=colour),
         )
-        .properties(width=_WIDTH, height=_STEPS_HEIGHT, padding=0, background="transparent")
+        .properties(width=_STEPS_WIDTH, height=_STEPS_HEIGHT, padding=0, background="transparent")
         .configure(font=FONT, aria=False, view=alt.ViewConfig(stroke=None))
     )
     compiled: dict[str, Any] = vl_convert.vegalite_to_vega(chart.to_dict())

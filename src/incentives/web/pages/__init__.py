@@ -7,6 +7,7 @@ from flask import Flask
 from incentives.web.pages import (
     account,
     audit,
+    compare,
     customers,
     home,
     hooks,
@@ -44,6 +45,7 @@ BLUEPRINTS = (
     my_pay.blueprint,
     statements.blueprint,
     team.blueprint,
+    compare.blueprint,
 )
 
 

@@ -55,6 +55,7 @@ def show(invoice_id: str) -> Any:
         went=went,
         stake=stake,
         sees_pay=sees_pay(),
+        may_warn=any(each.payee_id == viewer().payee_id for each in found.credits),
     )
 
 

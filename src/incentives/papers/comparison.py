@@ -1,0 +1,41 @@
+"""The comparison with paying on signature as a chart: signature, cash, and what never came, by quarter."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from incentives.calendar import period_of
+from incentives.papers.charts import EARNED, PAID, TAKEN_BACK, Bar, Bars, bars_chart
+from incentives.papers.languages import Speaker, marked
+
+Amounts = tuple[int, int, int]
+"""Signature, cash, and what of the first stands on money that never came; minor units."""
+
+
+def chart(says: Speaker, quarters: Sequence[tuple[dt.date, Amounts]], currency: str, starts: int) -> str:
+    """Everybody's quarters, three bars each."""
+    groups = []
+    for first, (signature, cash, never_came) in quarters:
+        bars = [
+            Bar(signature, _label(says, marked("On signature"), signature, currency), PAID),
+            Bar(cash, _label(says, marked("On cash"), cash, currency), EARNED),
+        ]
+        if never_came:
+            label = _label(says, marked("Never came"), never_came, currency)
+            bars.append(Bar(never_came, label, TAKEN_BACK))
+        groups.append(Bars(short_quarter(says, first, starts), bars))
+    return bars_chart(
+        groups, says.say(marked("Pay on signature and on cash by quarter; the table has the figures"))
+    )
+
+
+def _label(says: Speaker, name: str, amount_minor: int, currency: str) -> str:
+    return f"{says.say(name)} {says.number(amount_minor, currency)}"
+
+
+def short_quarter(says: Speaker, first: dt.date, starts: int) -> str:
+    """Q2 2026."""
+    year = period_of(first, "fiscal_year", starts)
+    number = ((first.year - year.first.year) * 12 + first.month - year.first.month) // 3 + 1
+    return says.say(marked("Q%(number)s %(year)s"), number=number, year=year.last.year)
