@@ -92,13 +92,18 @@ def _payee_or_team(sheet: Sheet, line: int, payee_id: str, team: str, payees: Pa
 
 def _check_assignable(sheet: Sheet, line: int, plan: Plan, *, to_team: bool) -> None:
     for component in (each for version in plan.versions for each in version.components):
-        reason = _not_for_teams(component) if to_team else _not_for_payees(component)
+        reason = unassignable(component, to_team=to_team)
         if reason:
             other = "a payee" if to_team else "a team"
             column = "team" if to_team else "payee_id"
             sentence = f"The plan cannot be assigned to {'a team' if to_team else 'a payee'}: {reason}."
             sheet.refuse(line, column, "payee-or-team", sentence, f"Assign it to {other}.")
             return
+
+
+def unassignable(component: Component, *, to_team: bool) -> str:
+    """Why a plan with this component cannot be assigned to a team, or to a payee; "" where it can."""
+    return _not_for_teams(component) if to_team else _not_for_payees(component)
 
 
 def _not_for_teams(component: Component) -> str:

@@ -148,7 +148,7 @@ _TIERS_APPLY = {
 }
 _MEASURE = {"amount": marked("amounts"), "target": marked("shares of the target")}
 _BASIS = {"original": marked("what this very money earned"), "recalculate": marked("what the total loses by it")}
-_FAULT = {"keep": marked("nothing is taken back"), "take_back": marked("taken back as otherwise")}
+_FAULT = {"keep": marked("nothing"), "take_back": marked("the same as otherwise")}
 _ATTAINMENT = {"reduce": marked("lower by what went back"), "keep": marked("as high as before")}
 _CAUSES = {
     "refund": marked("the part taken back after a refund"),
@@ -311,8 +311,8 @@ class _Teller:
             return factor
         points = self.speaker.factor(abs(said.add_ppm) * 100)
         if said.add_ppm > 0:
-            return self.say("%(factor)s, plus %(points)s points", factor=factor, points=points)
-        return self.say("%(factor)s, less %(points)s points", factor=factor, points=points)
+            return self.say("%(factor)s, plus %(points)s pp", factor=factor, points=points)
+        return self.say("%(factor)s, less %(points)s pp", factor=factor, points=points)
 
     def _clawback(self, commission: Commission) -> Iterator[Facet]:
         said, say = commission.clawback, self.say
@@ -323,7 +323,7 @@ class _Teller:
         for cause, of_cause in _CAUSES.items():
             share_ppm = said.share_ppm.get(cause, PPM)
             yield Facet(f"share:{cause}", say(of_cause), self.speaker.share(share_ppm), share_ppm == PPM)
-        fault = say("the answer to a fault of the company")
+        fault = say("what is taken back when the company is at fault")
         yield self._one("fault", fault, _FAULT, said.company_fault, "keep")
         yield self._one("attainment", say("the total after a take-back"), _ATTAINMENT, said.attainment, "reduce")
 

@@ -18,6 +18,7 @@ from incentives.documents.plans import read_plan, read_toml
 from incentives.documents.written import shown
 from incentives.errors import IncentivesError, Problem, Rejected
 from incentives.facts import Assignment
+from incentives.feeds.assignments import unassignable
 from incentives.feeds.known import other_decimals
 from incentives.rules.changes import first_changed_day
 from incentives.rules.commission import Commission
@@ -28,7 +29,7 @@ from incentives.service.deliveries import propose
 from incentives.store import desk, tables
 from incentives.store.acts import Who, record
 from incentives.store.engine import reading, writing
-from incentives.store.facts_out import Known
+from incentives.store.facts_out import Known, Rules
 from incentives.store.ledger import open_month
 
 LARGEST = 1_000_000
@@ -211,7 +212,7 @@ def judged(connection: Connection, plan: str, document: str) -> Judged:
     in_force = next((each for each in rules.plans if each.plan == plan), None) if rules else None
     made, problems = read_plan(document, plan)
     if made is not None:
-        problems = [*_misfits(plan, in_force, made)]
+        problems = [*_misfits(plan, in_force, made), *_misassigned(connection, rules, made)]
     if made is None or problems:
         return Judged(None, tuple(problems), in_force)
     first = first_changed_day(in_force, made)
@@ -222,7 +223,8 @@ def judged(connection: Connection, plan: str, document: str) -> Judged:
 
 def names(connection: Connection) -> dict[str, str]:
     """What people are called, by what the books know them by."""
-    return {email: name for email, name in connection.execute(select(desk.Account.email, desk.Account.name))}
+    rows = connection.execute(select(desk.Account.email, desk.Account.name))
+    return {row.email: row.name for row in rows}
 
 
 # Writing ---------------------------------------------------------------------------------------------
@@ -306,6 +308,9 @@ def submit(engine: Engine, who: Who, number: int, version: int) -> int:
         problems = _without_reason(who)
         of = judged(connection, found.plan, found.document)
         problems += [*of.problems, *_failing(of)]
+        if Known(connection).rules() is None:
+            cure = "Bring a dataset folder first: it opens them with its company and its plans."
+            problems.append(_problem("", "nothing-yet", "The books are empty.", cure))
         if of.plan is not None and of.in_force is not None and of.first_day is None:
             sentence = "It pays exactly what the rules in force pay."
             problems.append(_problem("", "nothing-changed", sentence, "Change a rule, or discard the draft."))
@@ -349,6 +354,27 @@ def _misfits(plan: str, in_force: Plan | None, made: Plan) -> Iterator[Problem]:
         yield Problem(plan, 0, "plan", "other-plan", f"This is the draft of {shown(plan)}.", cure)
     if found := other_decimals(in_force.currency if in_force else None, made.currency):
         yield Problem(plan, 0, "currency", *found)
+
+
+def _misassigned(connection: Connection, rules: Rules | None, made: Plan) -> Iterator[Problem]:
+    """Components that those whom the plan is assigned to cannot be paid by."""
+    if rules is None:
+        return
+    both = Rules(rules.company, (*(each for each in rules.plans if each.plan != made.plan), made))
+    assigned = [each for each in Known(connection).assignments(both) if each.plan == made.plan]
+    for to_team in {bool(each.team) for each in assigned}:
+        for at, version in enumerate(made.versions):
+            for position, component in enumerate(version.components):
+                if reason := unassignable(component, to_team=to_team):
+                    whom = "a team" if to_team else "payees"
+                    yield Problem(
+                        made.plan,
+                        0,
+                        f"versions[{at}].components[{position}].name",
+                        "payee-or-team",
+                        f"The plan is assigned to {whom}: {reason}.",
+                        "Put it into a plan of its own.",
+                    )
 
 
 def _tried(in_force: Plan | None, made: Plan) -> Iterator[Tried]:

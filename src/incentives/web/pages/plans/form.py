@@ -264,7 +264,7 @@ class _Form:
             (
                 choice(clawback, at, "basis", say("the size of a take-back")),
                 number(clawback, at, "window_days", say("the time in which money is taken back"), say("Days")),
-                choice(clawback, at, "company_fault", say("the answer to a fault of the company")),
+                choice(clawback, at, "company_fault", say("what is taken back when the company is at fault")),
                 choice(clawback, at, "attainment", say("the total after a take-back")),
                 *(number(share, f"{at}.share", cause, say(what)) for cause, what in CAUSES.items()),
             ),
@@ -292,7 +292,7 @@ class _Form:
             values = Pairs(f"{name}.values", title, say("Value"), say("Factor"), rows)
             otherwise = self._number(held, name, "else", say("any other value"), say("Nothing: it earns nothing"))
             return Group(title, (values, otherwise), name)
-        columns = {"from": say("From, in days"), "factor": say("Factor"), "add": say("Points to add")}
+        columns = {"from": say("From, in days"), "factor": say("Factor"), "add": say("To the rate")}
         parts: list[Part] = [self._grid(held, name, "steps", title, columns, say("Add a step"))]
         if by == "days_late":
             paused = (("no", say("counted")), ("yes", say("not counted")))
