@@ -7,11 +7,12 @@ told in the columns of the CSV files, in major units, so that what is read can b
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from incentives.calendar import month_name
 from incentives.documents.written import decimal
@@ -22,7 +23,7 @@ from incentives.feeds.invoices import CREDITS, CUSTOMER_CREDIT, CUSTOMERS, INVOI
 from incentives.feeds.people import MEMBERSHIPS, PAYEES, REPORTING
 from incentives.feeds.tables import Column
 from incentives.money import major
-from incentives.service.access import SEE_ALL_CUSTOMERS, Viewer
+from incentives.service.access import SEE_ALL_CUSTOMERS, NotThere, Viewer
 from incentives.service.deliveries import standing
 from incentives.service.runs import rules_in_force
 from incentives.store import tables
@@ -98,6 +99,116 @@ def runs(connection: Connection, after: int, limit: int) -> list[Said]:
         }
         for row in connection.execute(asked.order_by(run.c.id).limit(limit + 1))
     ]
+
+
+def acts_page(
+    connection: Connection, after: int, limit: int, wanted: Mapping[str, str], since: dt.date | None
+) -> list[Said]:
+    """Up to ``limit`` acts and one more, if there is one, after a number; ``wanted`` by column, from a day on."""
+    act = table_of(tables.Act)
+    asked = select(act).where(act.c.id > after, *(act.c[name] == value for name, value in wanted.items()))
+    if since is not None:
+        asked = asked.where(act.c.at >= dt.datetime(since.year, since.month, since.day, tzinfo=dt.UTC))
+    names = ("actor", "what", "subject", "before", "after", "reason", "request")
+    return [
+        {"act": row.id, "at": instant(row.at)} | {name: _plain(row._mapping[name]) for name in names}
+        for row in connection.execute(asked.order_by(act.c.id).limit(limit + 1))
+    ]
+
+
+def questions(
+    connection: Connection,
+    viewer: Viewer,
+    after: int,
+    limit: int,
+    payee_id: str | None = None,
+    state: str | None = None,
+    only: int | None = None,
+) -> list[Said]:
+    """Up to ``limit`` questions about pay that the viewer sees, with their answers, and one more, if there is one."""
+    question, answer, act = table_of(tables.Question), table_of(tables.Answer), table_of(tables.Act)
+    then = act.alias("then")
+    asked = (
+        select(question, act.c.actor, act.c.at, answer.c.answer, then.c.actor.label("by"), then.c.at.label("when"))
+        .join(act, act.c.id == question.c.act_id)
+        .outerjoin(answer, answer.c.question_id == question.c.id)
+        .outerjoin(then, then.c.id == answer.c.act_id)
+        .where(question.c.id > after)
+    )
+    mine = viewer.payees()
+    conditions = (
+        None if mine is None else question.c.payee_id.in_(mine),
+        None if payee_id is None else question.c.payee_id == payee_id,
+        None if only is None else question.c.id == only,
+        None if state is None else answer.c.answer.is_(None) if state == "open" else answer.c.answer.is_not(None),
+    )
+    asked = asked.where(*(each for each in conditions if each is not None))
+    return [
+        {
+            "question": row.id,
+            "payee_id": row.payee_id,
+            "plan": row.plan or None,
+            "component": row.component,
+            "kind": row.kind,
+            "cause": row.cause,
+            "text": row.question,
+            "asked_by": row.actor,
+            "asked_at": instant(row.at),
+            "answer": row.answer,
+            "answered_by": row.by,
+            "answered_at": instant(row.when),
+        }
+        for row in connection.execute(asked.order_by(question.c.id).limit(limit + 1))
+    ]
+
+
+def statements(
+    connection: Connection,
+    viewer: Viewer,
+    after: str,
+    limit: int,
+    payee_id: str | None = None,
+    quarter: dt.date | None = None,
+) -> list[tuple[str, Said]]:
+    """Up to ``limit`` statements and one more, if there is one, by quarter and payee, each with its key."""
+    table = table_of(tables.Statement)
+    asked = select(table.c.quarter, table.c.payee_id, table.c.language, table.c.sha256)
+    mine = viewer.payees()
+    if mine is not None:
+        asked = asked.where(table.c.payee_id.in_(mine))
+    if payee_id is not None:
+        asked = asked.where(table.c.payee_id == payee_id)
+    if quarter is not None:
+        asked = asked.where(table.c.quarter == quarter)
+    month, _, last = after.partition(".")
+    if _MONTH.fullmatch(month):
+        day = dt.date(int(month[:4]), int(month[5:]), 1)
+        asked = asked.where(or_(table.c.quarter > day, and_(table.c.quarter == day, table.c.payee_id > last)))
+    return [
+        (
+            f"{month_name(row.quarter)}.{row.payee_id}",
+            {
+                "quarter": month_name(row.quarter),
+                "payee_id": row.payee_id,
+                "language": row.language,
+                "sha256": row.sha256,
+            },
+        )
+        for row in connection.execute(asked.order_by(table.c.quarter, table.c.payee_id).limit(limit + 1))
+    ]
+
+
+_MONTH = re.compile("[12][0-9]{3}-(0[1-9]|1[0-2])")
+
+
+def statement(connection: Connection, quarter: dt.date, payee_id: str) -> tuple[str, str]:
+    """A statement as it was fixed, and its SHA-256. Raises :class:`NotThere`."""
+    row = tables.Statement
+    asked = select(row.document, row.sha256).where(row.quarter == quarter, row.payee_id == payee_id)
+    found = connection.execute(asked).one_or_none()
+    if found is None:
+        raise NotThere(payee_id)
+    return str(found.document), str(found.sha256)
 
 
 def acts(connection: Connection, numbers: Iterable[int]) -> dict[int, Any]:

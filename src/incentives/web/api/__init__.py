@@ -10,12 +10,24 @@ from flask_wtf import CSRFProtect
 
 from incentives.papers.languages import marked
 from incentives.web import errors
-from incentives.web.api import facts, months, payouts
+from incentives.web.api import audit, facts, months, pay, payouts, plans
 from incentives.web.api.frame import CONVERTERS, Api, Conflicting, Malformed, describe, token_or_address
 from incentives.web.api.shapes import properties_of
 from incentives.web.policy import public
 
-NOUNS = (*facts.NOUNS, months.runs, months.months, payouts.noun)
+NOUNS = (
+    *facts.NOUNS,
+    plans.plans,
+    plans.drafts,
+    months.runs,
+    months.months,
+    payouts.noun,
+    pay.statements,
+    pay.explanations,
+    pay.metrics,
+    pay.questions,
+    audit.noun,
+)
 
 RATE = "600 per minute"
 """How often one token may ask, in each process."""
@@ -42,6 +54,7 @@ def set_up(app: Flask, csrf: CSRFProtect, limiter: Limiter) -> None:
     for converter, shape in CONVERTERS.values():
         api.flask_plugin.register_converter(converter, lambda _, shape=shape: shape)
     describe(api)
+    api.spec.components.schema("Reason", pay.REASON)
     limit: Any = limiter.shared_limit(RATE, scope="api", key_func=token_or_address)
     for noun in NOUNS:
         csrf.exempt(noun)  # no cookie opens anything here

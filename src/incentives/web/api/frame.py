@@ -203,8 +203,19 @@ class IdInPath(BaseConverter):
     regex = r"[^/\x00-\x1f\x7f]{1,100}"
 
 
+class NumberInPath(BaseConverter):
+    """A number that a database has."""
+
+    regex = "[1-9][0-9]{0,17}"
+
+    def to_python(self, value: str) -> int:
+        """As a number."""
+        return int(value)
+
+
 CONVERTERS: Mapping[str, tuple[type[BaseConverter], dict[str, Any]]] = {
     "month": (MonthInPath, {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$", "examples": ["2026-03"]}),
+    "number": (NumberInPath, {"type": "integer", "minimum": 1, "maximum": 10**18 - 1}),
     "id": (IdInPath, {"type": "string", "minLength": 1, "maxLength": 100}),
 }
 
@@ -328,7 +339,7 @@ _PROBLEM: dict[str, Any] = {
 # Answering ---------------------------------------------------------------------------------------------------
 
 
-def page(noun: str, rows: Sequence[tuple[int, Mapping[str, Any]]], limit: int) -> dict[str, Any]:
+def page(noun: str, rows: Sequence[tuple[int | str, Mapping[str, Any]]], limit: int) -> dict[str, Any]:
     """A page of a list from up to ``limit + 1`` numbered rows, and where the next one is."""
     following = None
     if len(rows) > limit:

@@ -24,6 +24,7 @@ Json = dict[str, Any]
 Shape = Json | type[Document] | Sequence[Any]
 
 LONGEST_ID, LONGEST_TEXT = 100, 400
+LONGEST_DOCUMENT = 1_000_000
 MOST_ROWS = 1000
 """How much is taken at once; more is sent in several requests."""
 
@@ -160,6 +161,35 @@ class AnyDay(Strict):
         if not isinstance(value, str):
             self.refuse(value)
         return written.day(value)
+
+
+class AnyMonth(Strict):
+    """A month, in a query."""
+
+    expects = "a month"
+    cure = "Write it as 2026-01."
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata=MONTH | options.pop("metadata", {}), **options)
+
+    def read(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            self.refuse(value)
+        return written.first_of_month(value)
+
+
+class Long(Plain):
+    """Text of many lines."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(LONGEST_DOCUMENT, **options)
+        self.metadata = {name: value for name, value in self.metadata.items() if name != "pattern"}
+
+    def read(self, value: Any) -> str:
+        if isinstance(value, str) and (fault := text.not_text(value)):
+            raise fault
+        super().read(_CONTROL.sub(" ", value) if isinstance(value, str) else value)
+        return str(value)
 
 
 class OneOf(Plain):
