@@ -13,6 +13,7 @@ from sqlalchemy import Engine, func, select
 
 from incentives.store import tables
 from incentives.store.desk import Token
+from incentives.web import api
 from programs import program
 from served import ALEX, BRAM, FEMKE, INGRID, JORIS, NOOR, RUBEN, SANNE, app_on, client_of
 
@@ -395,3 +396,170 @@ def test_a_reason_is_given_for_a_step_that_there_is(story_app: Flask) -> None:
 def test_runs_are_listed_in_order(story_app: Flask) -> None:
     (first,) = program(story_app, ALEX).get("/runs?limit=1").json["runs"]
     assert (first["run"], first["month"], first["by"]) == (1, "2025-01", FEMKE)
+
+
+# Plans -------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_drafted_previewed_submitted_and_decided_by_a_second_person(story_engine: Engine) -> None:
+    app = app_on(story_engine)
+    femke, ruben = program(app, FEMKE), program(app, RUBEN)
+    begun = femke.post("/plan_drafts", {"plan": "account-executive", "effective_from": "2026-08-01"})
+    assert (begun.status_code, begun.headers["ETag"]) == (201, '"1"')
+    address = begun.headers["Location"]
+    assert femke.get(address).json == begun.json
+    old, new = begun.json["document"], begun.json["document"]
+    at = new.index("effective_from = 2026-08-01")
+    for before, after in (('"7%"', '"8%"'), ("15650", "15850")):
+        new = new[:at] + new[at:].replace(before, after)
+    assert new != old, "the rate that is changed is there"
+    assert femke.put(address, {"document": new}).status_code == 428
+    changed = femke.put(address, {"document": new}, If_Match='"1"')
+    assert (changed.status_code, changed.json["version"], changed.json["mistakes"]) == (200, 2, [])
+    assert changed.json["first_day"] == "2026-08-01" and not changed.json["reaches_back"]
+    assert femke.put(address, {"document": old}, If_Match='"1"').status_code == 412
+    assert femke.post(f"{address}/preview", None).json["plan"] == "account-executive"
+    early = femke.post(f"{address}/submission", {"reason": "A better rate"}, If_Match='"1"')
+    assert early.status_code == 412
+    submitted = femke.post(f"{address}/submission", {"reason": "A better rate"}, If_Match='"2"')
+    assert submitted.status_code == 200, submitted.text
+    revision = f"/plans/revisions/{submitted.json['revision']}"
+    decision = {"choice": "approve", "reason": "As agreed"}
+    alone = femke.post(f"{revision}/decision", decision)
+    assert (alone.status_code, refusals(alone)) == (409, {("", "second-person")})
+    decided = ruben.post(f"{revision}/decision", decision)
+    assert (decided.status_code, decided.json["revision"]["decided_by"]) == (200, RUBEN)
+    assert ruben.post(f"{revision}/decision", decision).status_code == 409
+    plan = femke.get("/plans/account-executive").json
+    assert plan["in_force"] == submitted.json["revision"]
+    assert plan["versions"][-1] == "2026-08-01"
+    again = femke.get(revision, If_None_Match=femke.get(revision).headers["ETag"])
+    assert again.status_code == 304
+
+
+def test_a_draft_with_mistakes_is_kept_and_not_submitted(story_engine: Engine) -> None:
+    femke = program(app_on(story_engine), FEMKE)
+    begun = femke.post("/plan_drafts", {"document": 'plan = "own"\nname = 5\n'})
+    assert begun.status_code == 201
+    assert {each["path"] for each in begun.json["mistakes"]} >= {"name", "currency", "versions"}
+    address = begun.headers["Location"]
+    assert femke.post(f"{address}/preview", None).status_code == 422
+    assert femke.post(f"{address}/submission", {"reason": "x"}, If_Match='"1"').status_code == 422
+    assert femke.ask("DELETE", address, If_Match='"7"').status_code == 412
+    assert femke.ask("DELETE", address, If_Match='"1"').status_code == 204
+    assert femke.get(address).status_code == 404
+    assert femke.post("/plan_drafts", {"plan": "account-executive"}).status_code == 422
+    assert program(femke.client.application, SANNE).get("/plans").status_code == 403
+
+
+# Pay ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_statement_is_read_as_json_and_as_paper(story_app: Flask) -> None:
+    sanne = program(story_app, SANNE)
+    listed = sanne.get("/statements").json["statements"]
+    assert {each["payee_id"] for each in listed} == {"P01"}
+    first = sanne.get("/statements?limit=1").json
+    assert sanne.get(first["next"]).json["statements"] == listed[1:2]
+    found = sanne.get("/statements/2026-04/P01")
+    assert found.json["quarter"]["first"] == "2026-04-01"
+    assert sanne.get("/statements/2026-04/P01", If_None_Match=found.headers["ETag"]).status_code == 304
+    paper = sanne.get("/statements/2026-04/P01/pdf")
+    assert (paper.content_type, paper.data[:5]) == ("application/pdf", b"%PDF-")
+    assert sanne.get("/statements/2026-04/P01/pdf").data == paper.data
+    assert sanne.get("/statements/2026-04/P02").status_code == 404
+    assert sanne.get("/statements/2026-04/P02/pdf").status_code == 404
+    assert sanne.get("/statements/2026-05/P01").status_code == 404
+
+
+def test_an_explanation_sums_to_what_was_posted(story_app: Flask) -> None:
+    (line,) = program(story_app, SANNE).get("/explanations/P01?cause=pay-26-033-2").json["lines"]
+    assert (line["amount"], line["posted"]) == ("570.93", [{"month": "2026-06", "amount": "570.93"}])
+    assert line["reason"]["says"].startswith("€\xa0570.93 earned because Harbor Pine Coworking LLC paid")
+    assert len(line["reason"]["steps"]) == 8
+    joris = program(story_app, JORIS)
+    assert joris.get("/explanations/P01?cause=pay-26-033-2").status_code == 404
+    (taken,) = (
+        each
+        for each in joris.get("/explanations/P02?cause=chargeback-26-006").json["lines"]
+        if each["component"] == "cash-commission"
+    )
+    assert taken["amount"].startswith("-") and "teruggenomen" in taken["reason"]["says"].lower()
+    assert joris.get("/explanations/P02?cause=none").status_code == 404
+    assert refusals(joris.get("/explanations/P02")) == {("cause", "missing-key")}
+
+
+def test_metrics_are_read_by_whoever_is_measured_by_them(story_app: Flask) -> None:
+    bram = program(story_app, BRAM)
+    assert bram.get("/metrics").json == {"teams": ["north"]}
+    found = bram.get("/metrics/north?as_of=2026-06-30").json["metrics"]
+    assert len(found) == 6 * 9 * 2
+    (rate,) = (
+        each["value"]
+        for each in found
+        if (each["quarter"], each["metric"], each["customers"]) == ("2025-01", "on_time_rate", "all")
+    )
+    assert rate == "0.667727"
+    assert bram.get("/metrics/south").status_code == 404
+
+
+def test_a_question_is_asked_by_whose_pay_it_is_and_answered_by_finance(story_engine: Engine) -> None:
+    app = app_on(story_engine)
+    joris, femke = program(app, JORIS), program(app, FEMKE)
+    sent = {"payee_id": "P02", "cause": "chargeback-26-036", "question": "The customer says it was settled."}
+    assert program(app, SANNE).post("/questions", sent).status_code == 404
+    asked = joris.post("/questions", sent)
+    assert asked.status_code == 201
+    number = asked.json["questions"][0]
+    assert joris.post(f"/questions/{number}/answer", {"answer": "No"}).status_code == 403
+    assert program(app, SANNE).get("/questions").json["questions"] == []
+    answered = femke.post(f"/questions/{number}/answer", {"answer": "The card company decided against us."})
+    assert (answered.status_code, answered.json["answered_by"]) == (200, FEMKE)
+    assert femke.post(f"/questions/{number}/answer", {"answer": "Again"}).status_code == 409
+    assert femke.post("/questions/999/answer", {"answer": "?"}).status_code == 404
+    (read,) = joris.get("/questions?state=answered").json["questions"]
+    assert read["answer"] == "The card company decided against us."
+
+
+def test_acts_are_read_by_who_looks_after_them(story_app: Flask) -> None:
+    alex = program(story_app, ALEX)
+    closes = alex.get("/audit?what=close&limit=500").json["acts"]
+    assert [each["subject"] for each in closes][:2] == ["2025-01", "2025-02"]
+    assert {each["actor"] for each in closes} == {RUBEN}
+    assert program(story_app, BRAM).get("/audit").status_code == 403
+
+
+# The document ------------------------------------------------------------------------------------------------
+
+
+def test_the_document_says_who_may_do_what(story_app: Flask) -> None:
+    spec = story_app.test_client().get("/api/openapi.json").json
+    assert spec is not None
+    assert spec["openapi"] == "3.1.0"
+    operations = [each for path in spec["paths"].values() for name, each in path.items() if name != "parameters"]
+    assert len(operations) > 50
+    for each in operations:
+        assert each["security"] == [{"token": []}] and each["x-scope"] and each["x-roles"]
+        assert {"401", "403", "429"} <= set(each["responses"])
+
+
+def test_people_read_the_document_as_a_page(story_app: Flask) -> None:
+    page = story_app.test_client().get("/api/docs").text
+    assert "/api/v1/payouts/{month}" in page and "payouts:read" in page
+    assert "<style" not in page and " style=" not in page and "<script>" not in page
+    assert "Wat je stuurt en terugkrijgt" in client_of(story_app, JORIS).get("/api/docs").text
+
+
+def test_a_program_that_asks_too_often_is_told_when_to_come_back(
+    story_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert api.RATE == "600 per minute"
+    monkeypatch.setattr(api, "RATE", "5 per minute")
+    app = app_on(story_engine)
+    app.extensions["login_limiter"].enabled = True
+    busy, other = program(app, ALEX), program(app, FEMKE)
+    answers = [busy.get("/metrics") for _ in range(6)]
+    assert {each.status_code for each in answers[:5]} == {200}
+    assert (answers[-1].status_code, answers[-1].content_type) == (429, "application/problem+json")
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
+    assert other.get("/metrics").status_code == 200, "another token is counted apart"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request
 from flask_limiter import Limiter
 from flask_wtf import CSRFProtect
 
 from incentives.papers.languages import marked
 from incentives.web import errors
 from incentives.web.api import audit, facts, months, pay, payouts, plans
+from incentives.web.api.docs import chapters, shapes
 from incentives.web.api.frame import CONVERTERS, Api, Conflicting, Malformed, describe, token_or_address
 from incentives.web.api.shapes import properties_of
 from incentives.web.policy import public
@@ -75,6 +76,16 @@ def _measure() -> None:
     """A program's body is smaller than a person's files."""
     if request.path.startswith("/api/"):
         request.max_content_length = LARGEST_BYTES
+
+
+@described.get("/docs")
+@public
+def docs() -> str:
+    """What there is, for people."""
+    spec = current_app.extensions["openapi"]
+    return render_template(
+        "api/docs.html", about=spec["info"]["description"], chapters=chapters(spec), shapes=shapes(spec)
+    )
 
 
 @described.get("/openapi.json")

@@ -55,12 +55,12 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
     "If-Match": {
         "required": True,
         "description": "The `ETag` that you have read.",
-        "schema": {"type": "string", "maxLength": 100, "pattern": "^[!-~]+$"},
+        "schema": {"type": "string"},
     },
     "If-None-Match": {
         "required": False,
         "description": "An `ETag`: nothing is sent again if it is still that.",
-        "schema": {"type": "string", "maxLength": 100, "pattern": "^[!-~]+$"},
+        "schema": {"type": "string"},
     },
 }
 

@@ -120,7 +120,9 @@ class Cell(Plain):
         if not column.required:
             shape |= {"enum": [*shape["enum"], None]} if "enum" in shape else {}
         longest = shape.get("maxLength", LONGEST_ID)
-        super().__init__(longest, required=column.required, allow_none=not column.required)
+        super().__init__(
+            longest, may_be_empty=not column.required, required=column.required, allow_none=not column.required
+        )
         self.metadata = shape
 
     def read(self, value: Any) -> Any:
