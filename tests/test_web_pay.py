@@ -84,7 +84,7 @@ def test_what_was_paid_opens_the_months_of_pay_and_their_lines(story_app: Flask)
     client = client_of(story_app, JORIS)
     assert "juli 2026 Verdiend" not in read(client, "/pay?of=earned")
     said = read(client, "/pay?of=paid")
-    assert "juli 2026 1.303,50 −651,75 −221,64 Waarom dit bedrag? 651,75" in said
+    assert "juli 2026 1.303,50 −651,75 −221,64 651,75 . Waarom dit bedrag?" in said
     why = read(client, "/pay/P02/why?cause=payout:2026-07&kind=payout")
     assert "€ 651,75 uitbetaald over juli 2026." in why
     assert "Verrekend (hoogstens 50 % van wat verdiend is): € 651,75." in why

@@ -365,7 +365,7 @@ def _of_position(of: _Values) -> Spoken:
 
 
 def _of_share(of: _Values) -> Spoken:
-    role = of.voice.say(marked(" as %(role)s"), role=of["role"]) if of["role"] else ""
+    role = of.voice.say(marked(" as %(role)s"), role=str(of["role"]).replace("_", " ")) if of["role"] else ""
     return {"by_share": role + (f" ({of.spoken['share']})" if of["share_ppm"] is not None else "")}
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 from sqlalchemy import Connection, Engine, and_, bindparam, insert, select
 
 from incentives.calendar import month_name
-from incentives.rules.plan import Plan
+from incentives.rules.plan import Plan, Version
 from incentives.service.access import NotThere
 from incentives.store import tables
 from incentives.store.acts import Who, next_id, record
@@ -32,7 +32,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A plan that holds for a payee, in a version: what it is called, and its text as it was approved.
+    """A plan that holds for a payee, in a version: what it is called, its text as it was approved, what that says.
 
     ``subject`` names it in the books; ``starts_on`` and ``ends_on`` are the days on which it holds for the payee.
     """
@@ -45,6 +45,8 @@ class Letter:
     ends_on: dt.date | None
     document: str
     seen: Seen | None
+    says: Version
+    currency: str
 
     @property
     def subject(self) -> str:
@@ -119,14 +121,25 @@ def letters_of(connection: Connection, rules: Rules, payee_id: str) -> list[Lett
     for plan, starts_on, ends_on in _holding(connection, rules, payee_id):
         texts = version_texts(documents["plan", plan.plan], len(plan.versions))
         for at, version in enumerate(plan.versions):
-            later = plan.versions[at + 1].effective_from if at + 1 < len(plan.versions) else dt.date.max
-            first, last = max(starts_on, version.effective_from), min(ends_on, later - _DAY)
+            following = plan.versions[at + 1 : at + 2]
+            until = following[0].effective_from - _DAY if following else dt.date.max
+            first, last = max(starts_on, version.effective_from), min(ends_on, until)
             if first > last:
                 continue
             subject = letter_subject(plan.plan, version.effective_from)
             of = seen(connection, payee_id, "letter", subject, _sha256(texts[at]))
-            says = (plan.plan, plan.name, version.effective_from, version.reference, first)
-            found[subject] = Letter(*says, None if last == dt.date.max else last, texts[at], of)
+            found[subject] = Letter(
+                plan.plan,
+                plan.name,
+                version.effective_from,
+                version.reference,
+                first,
+                None if last == dt.date.max else last,
+                texts[at],
+                of,
+                version,
+                plan.currency,
+            )
     return sorted(found.values(), key=lambda each: (each.version, each.plan), reverse=True)
 
 

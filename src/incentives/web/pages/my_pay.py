@@ -17,9 +17,9 @@ from incentives.papers.languages import Speaker, marked
 from incentives.papers.statement.document import Document
 from incentives.papers.statement.page import Page
 from incentives.papers.statement.words import EN_DASH, spoken
-from incentives.service import decisions, pay, receivables
+from incentives.service import decisions, pay, receivables, teams
 from incentives.service.access import NotThere, reach_payee
-from incentives.service.explaining import explain
+from incentives.service.explaining import explain, moment
 from incentives.service.pay import LineKey, Quarter, Question
 from incentives.service.receivables import OpenInvoice
 from incentives.store.facts_out import Known, Rules
@@ -169,6 +169,12 @@ class _View:
         shown = [self.month] if self.month else self.quarter.months
         return [each for each in shown if through is not None and each <= through]
 
+    @property
+    def as_of(self) -> dt.date | None:
+        """The day up to which everything was counted when somebody ran last."""
+        at = moment(reader())
+        return at.as_of if at else None
+
     def named(self, months: list[dt.date]) -> str:
         """Months by their names, to begin a sentence with."""
         said = self.words.say(marked(" and ")).join(self.words.month(each) for each in months)
@@ -208,20 +214,23 @@ class _View:
             ("bonus", marked("Bonus"), sums["bonus"], ""),
             ("paid", marked("Paid"), sums["paid"], self._paid_note()),
         )
-        return [self._figure(tone, words.say(name), minor, note) for tone, name, minor, note in told]
+        return [
+            self._figure(tone, words.say(name), minor, section["currency"], note)
+            for tone, name, minor, note in told
+        ]
 
     def _paid_note(self) -> str:
         months = self.open_months
         return self.words.say(marked("%(months)s: not paid yet"), months=self.named(months)) if months else ""
 
-    def _figure(self, of: str, name: str, amount_minor: int, note: str) -> Shown:
+    def _figure(self, of: str, name: str, amount_minor: int, currency: str, note: str) -> Shown:
         address = self.whose.address(**self.choice, of="" if self.of == of else of)
         return {
             "tone": of,
             "name": name,
             "amount_minor": amount_minor,
             "note": note,
-            "href": address + "#lines",
+            "href": f"{address}#lines-{currency}",
             "is_chosen": self.of == of,
         }
 
@@ -234,7 +243,11 @@ class _View:
             ("other", marked("Adjusted by hand"), sums["adjustment"]),
             ("corrections", marked("Corrections of earlier quarters"), sums["corrections"]),
         )
-        return [self._figure(of, self.words.say(name), minor, "") for of, name, minor in told if minor]
+        return [
+            self._figure(of, self.words.say(name), minor, section["currency"], "")
+            for of, name, minor in told
+            if minor
+        ]
 
     # Lines ------------------------------------------------------------------------------------------
 
@@ -449,6 +462,7 @@ def _waits_shown(payee_id: str, form: Form) -> str:
         payee=next(Known(reader()).payees(pay.THIS_PAYEE, this=payee_id), None),
         ages=[(name, some) for low, high, name in AGES if (some := _aged(found, low, high))],
         totals=_worth(found),
+        names=teams.names_of(reader(), {warned.payee_id for each in found for warned in each.warnings}),
         form=form,
         may_warn=viewer().has("rep", "manager", "credit", "author", "approver"),
     )

@@ -13,6 +13,7 @@ from incentives.calendar import month_name
 from incentives.documents.written import Unreadable, day, first_of_month
 from incentives.facts import Language
 from incentives.papers.languages import marked
+from incentives.papers.rule_words import told
 from incentives.papers.statement.page import statement_body
 from incentives.service import acknowledging, issuing, pay, statements
 from incentives.service.access import NotThere, reach_payee
@@ -116,7 +117,11 @@ def letter(payee_id: str, plan: str, version: str) -> Any:
     """The letter of a plan version, as it was approved."""
     found = _letter(reach_payee(viewer(), payee_id), plan, version)
     return render_template(
-        "statements/letter.html", payee_id=payee_id, letter=found, is_own=payee_id == viewer().payee_id
+        "statements/letter.html",
+        payee_id=payee_id,
+        letter=found,
+        components=[told(each, found.currency, speak()) for each in found.says.components],
+        is_own=payee_id == viewer().payee_id,
     )
 
 
