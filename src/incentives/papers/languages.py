@@ -95,10 +95,7 @@ class Speaker:
         return (MINUS if ppm < 0 else "") + self._decimal(abs(ppm), 6, 0)
 
     def _decimal(self, digits: int, decimals: int, at_least: int) -> str:
-        pattern = "#,##0"
-        if decimals:
-            pattern += "." + "0" * at_least + "#" * (decimals - at_least)
-        return format_decimal(Decimal(digits).scaleb(-decimals), format=pattern, locale=self._locale)
+        return _written_decimal(_LOCALES[self.language], digits, decimals, at_least)
 
     # Days ------------------------------------------------------------------------------------------
 
@@ -128,7 +125,21 @@ class Speaker:
         return self._date(day, "LLL").replace(".", "").capitalize()
 
     def _date(self, day: dt.date, pattern: str) -> str:
-        return format_date(day, pattern, locale=self._locale).replace(" ", SPACE)
+        return _written_date(_LOCALES[self.language], day, pattern)
+
+
+@lru_cache(maxsize=32768)
+def _written_decimal(locale: str, digits: int, decimals: int, at_least: int) -> str:
+    """A number as a locale writes it; a page says the same few again and again."""
+    pattern = "#,##0"
+    if decimals:
+        pattern += "." + "0" * at_least + "#" * (decimals - at_least)
+    return format_decimal(Decimal(digits).scaleb(-decimals), format=pattern, locale=locale)
+
+
+@lru_cache(maxsize=32768)
+def _written_date(locale: str, day: dt.date, pattern: str) -> str:
+    return format_date(day, pattern, locale=locale).replace(" ", SPACE)
 
 
 @lru_cache
