@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from incentives.papers.languages import MINUS
 from incentives.places import data_dir
 from incentives.store.upgrade import check_ready
-from incentives.web import accounts, api, errors, logs, pages
+from incentives.web import accounts, api, errors, logs, operators, pages
 from incentives.web.forms import is_fragment
 from incentives.web.here import LANGUAGES, look_again, request_id, speak, today, viewer_or_none
 from incentives.web.places import places
@@ -72,6 +72,8 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     app.extensions["settings"] = settings
     app.add_url_rule("/assets/statement.css", "statement_looks", _statement_looks)
     _templates(app)
+    operators.set_up(app)
+    logs.of_requests(app)
     app.before_request(_admit)
     csrf = CSRFProtect(app)
     accounts.set_up(app)
