@@ -79,9 +79,9 @@ class Outlook:
         """How many would be paid."""
         return sum(1 for each in self.pays if each.pay_minor)
 
-    def holds(self, actor: str, day: dt.date, through: int) -> bool:
-        """Whether it is still true for somebody."""
-        return (self.actor, self.day, self.through) == (actor, day, through)
+    def holds(self, day: dt.date, through: int) -> bool:
+        """Whether it is still true."""
+        return (self.day, self.through) == (day, through)
 
 
 def outlook(engine: Engine, who: Who, month: dt.date) -> Outlook:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 
 from incentives import jobs
 from incentives.calendar import Period, month_name
@@ -19,6 +19,7 @@ from incentives.service import acts, asked, closed, outlook, pending, would_post
 from incentives.service.access import NotThere
 from incentives.service.checklist import last_preparer
 from incentives.service.outlook import Found, Outlook
+from incentives.store.acts import latest
 from incentives.web.forms import Form
 from incentives.web.here import books, reader, speak, viewer, who
 from incentives.web.lists import page_number
@@ -30,6 +31,9 @@ blueprint = Blueprint("month", __name__)
 blueprint.register_blueprint(decisions.blueprint)
 
 PAGE = 50
+CALCULATED_AT_ONCE = 300
+"""Up to so many people the checklist comes with its page; for more, the page says that it is being calculated."""
+MOST_KEPT = 20
 SHOWN = 5
 """How much of what a step found stands on the checklist itself."""
 
@@ -66,9 +70,11 @@ def one(month: str) -> Any:
     """A month: its checklist while it is open, what it paid once it is closed."""
     first = read_month(month)
     period = _open()
-    if period is not None and period.first == first:
-        return _checklist(period, Form())
-    return _closed(first)
+    if period is None or period.first != first:
+        return _closed(first)
+    if _kept(period) is None and "now" not in request.args and closed.payees(reader()) > CALCULATED_AT_ONCE:
+        return render_template("month/calculates.html", period=period, month=month_name(first))
+    return _checklist(period, Form())
 
 
 def _open() -> Period | None:
@@ -190,7 +196,26 @@ def _checklist(period: Period, form: Form, status: int = 200) -> Any:
 
 
 def _outlook(period: Period) -> Outlook:
-    return outlook.outlook(books(), who(), period.first)
+    """How the month would close: calculated once, as long as nothing happens that could change it."""
+    found = _kept(period)
+    if found is None:
+        found = outlook.outlook(books(), who(), period.first)
+        _outlooks()[found.actor] = found
+        while len(_outlooks()) > MOST_KEPT:
+            _outlooks().popitem()
+    return found
+
+
+def _kept(period: Period) -> Outlook | None:
+    found = _outlooks().get(viewer().actor)
+    is_true = found and found.month == period.first and found.holds(who().at.date(), latest(reader()))
+    return found if is_true else None
+
+
+def _outlooks() -> dict[str, Outlook]:
+    """By who asked; each process of the server keeps its own."""
+    kept: dict[str, Outlook] = current_app.extensions.setdefault("outlooks", {})
+    return kept
 
 
 @blueprint.get("/month/<month>/steps/<step>")

@@ -1,0 +1,101 @@
+"""What needs a second person, what came twice, and questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine
+
+from incentives.papers.languages import MINUS
+from incentives.service import decisions, deliveries
+from month_ends import by
+from served import ALEX, FEMKE, JORIS, RUBEN, app_on, client_of
+from test_web_imports import HEAD, OTHER
+from test_web_month import sends, text_of
+
+
+@pytest.fixture
+def app(story_engine: Engine) -> Flask:
+    return app_on(story_engine)
+
+
+def test_an_adjustment_is_proposed_by_one_and_approved_by_another(app: Flask) -> None:
+    femke, ruben = client_of(app, FEMKE), client_of(app, RUBEN)
+    typed = {"payee_id": "P01", "amount": "-250.00", "currency": "eur", "on": "2026-08-03", "reason": "Trade fair"}
+    status, says = sends(femke, "/decisions/adjustment", "/decisions/adjustment", **typed)
+    assert status == 200 and "Proposed. It counts once somebody else approves it." in says
+    assert f"{MINUS}€ 250.00 for Sanne de Wit, on 3 August 2026" in says
+    assert "You proposed it, so somebody else decides: Ruben Smit." in says
+    status, says = sends(femke, "/decisions", "/decisions/adjustment/1", choice="approve")
+    assert status == 422 and "somebody else decides" in says
+    status, says = sends(ruben, "/decisions", "/decisions/adjustment/1", choice="approve", reason="Seen the bill")
+    assert status == 200 and "Approved. The next run counts it." in says
+    assert "approved Seen the bill" in says
+
+
+def test_what_was_typed_stays_with_its_mistakes(app: Flask) -> None:
+    typed = {"payee_id": "P77", "amount": "12", "currency": "EUR", "on": "tomorrow", "reason": ""}
+    femke = client_of(app, FEMKE)
+    page = femke.get("/decisions/adjustment").text
+    status, says = sends(femke, "/decisions/adjustment", "/decisions/adjustment", **typed)
+    assert status == 422 and "This is not a day. Write it as 2026-07-15." in says
+    status, says = sends(
+        femke, "/decisions/adjustment", "/decisions/adjustment", **typed | {"on": "2026-08-03", "amount": "12.00"}
+    )
+    assert status == 422
+    assert "No payee 'P77' is known." in says and "Say why: it is kept with what you decide." in says
+    assert 'value="2026-08-03"' in page
+
+
+def test_a_hold_is_approved_and_its_release_needs_two_again(app: Flask) -> None:
+    femke, ruben = client_of(app, FEMKE), client_of(app, RUBEN)
+    typed = {"kind": "invoice", "subject": "INV-26-045", "reason": "Delivery is being checked"}
+    assert sends(femke, "/decisions/hold", "/decisions/hold", **typed)[0] == 200
+    sends(ruben, "/decisions", "/decisions/hold/1", choice="approve")
+    says = text_of(ruben.get("/decisions").text)
+    assert "Kept back now Keep back what invoice INV-26-045 earns Delivery is being checked Hold 1" in says
+    status, says = sends(ruben, "/decisions", "/decisions/hold/1/release")
+    assert status == 422 and "Say why" in says
+    sends(ruben, "/decisions", "/decisions/hold/1/release", reason="It was complete")
+    sends(femke, "/decisions", "/decisions/release/1", choice="approve")
+    assert "Nothing is kept back" in text_of(ruben.get("/decisions").text)
+
+
+def test_a_conflict_shows_both_versions_and_one_is_chosen(
+    story_engine: Engine, app: Flask, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bank"
+    folder.mkdir()
+    (folder / "events.csv").write_text(HEAD + OTHER, encoding="utf-8")
+    deliveries.import_folder(story_engine, by(FEMKE), folder)
+    femke = client_of(app, FEMKE)
+    says = text_of(femke.get("/decisions").text)
+    assert "Event pay-26-019 Source: bank. Came again in bank, brought by Femke Bos" in says
+    assert "amount (differs) € 45,980.00 € 12,100.00" in says
+    assert "occurred on 7 April 2026 7 April 2026" in says
+    status, says = sends(femke, "/decisions", "/decisions/conflict/1", choice="replace", reason="The bank's slip")
+    assert status == 200 and "What came later counts from now on." in says
+    assert "Nothing contradicts the books." in says
+
+
+def test_questions_about_one_cause_are_answered_together(story_engine: Engine, app: Flask) -> None:
+    decisions.ask(story_engine, by(JORIS), "P02", "chargeback-26-036", "Was this not settled?")
+    ruben = client_of(app, RUBEN)
+    page = ruben.get("/questions").text
+    says = text_of(page)
+    assert "Joris Hendriks asks about chargeback-26-036 “Was this not settled?”" in says
+    assert f"{MINUS}€ 561.00 taken back, cash-commission" in says
+    assert f"{MINUS}€ 250.00 taken back, new-and-paid" in says
+    act = page.split('id="question-', 1)[1].split('"', 1)[0]
+    csrf = {"number": ["1", "2"], "answer": "The card company decided against us."}
+    status, says = sends(ruben, "/questions", f"/questions/{act}", **csrf | {"answer": " "})  # type: ignore[arg-type]
+    assert status == 422 and "Write an answer." in says
+    status, says = sends(ruben, "/questions", f"/questions/{act}", **csrf)  # type: ignore[arg-type]
+    assert status == 200
+    assert "Nobody waits for an answer." in says
+    assert "The card company decided against us. Answered by Ruben Smit" in says
+    assert "Answer Joris" not in text_of(client_of(app, ALEX).get("/questions").text)
+    status, says = sends(ruben, "/questions", f"/questions/{act}", **csrf)  # type: ignore[arg-type]
+    assert status == 409
