@@ -268,7 +268,7 @@ def test_every_mistake_is_kept_and_stands_at_its_field(author: FlaskClient, stor
     for name, value in typed.items():
         assert f'<input id="{name}" name="{name}" value="{value}"' in page
         assert re.search(rf'<p class="wrong" id="{re.escape(name)}-wrong"[^>]*>[^<]+</p>', page)
-    assert "3 things to mend" in page and "Submit the draft as it is kept" not in page
+    assert "3 things to mend" in page and "Submit the draft" not in page
 
 
 def test_a_document_that_is_no_toml_is_kept_as_text(author: FlaskClient, story_engine: Engine) -> None:
@@ -397,6 +397,9 @@ def _viewer(engine: Engine) -> Any:
 def test_a_change_goes_from_its_author_to_somebody_else_and_into_force(story_engine: Engine) -> None:
     made, app = better_second_tier(story_engine), app_on(story_engine)
     femke, ruben = client_of(app, FEMKE), client_of(app, RUBEN)
+    page = femke.get("/drafts/1").text
+    assert 'formaction="/drafts/1/submit"' in page
+    assert "closed months would be corrected in the open one" in page
     assert "A reason is missing." in send(femke, "/drafts/1/submit", version=made.version, reason=" ").text
     sent = send(femke, "/drafts/1/submit", version=made.version, reason="More pull")
     assert sent.headers["Location"] == "/changes/8"
@@ -430,6 +433,34 @@ def test_a_change_from_a_later_day_touches_no_closed_month(story_engine: Engine)
         assert previewing.preview(connection, who(FEMKE), judged.plan).late() == []
     number = drafting.submit(story_engine, who(FEMKE, "From September"), made.number, made.version)
     drafting.decide(story_engine, who(RUBEN, "Agreed"), number, "approve")
+
+
+def test_what_was_typed_is_kept_by_submitting_it(story_engine: Engine) -> None:
+    made, client = drafted(story_engine, day=dt.date(2026, 9, 1)), client_of(app_on(story_engine), FEMKE)
+    typed = {f"{TIER}.rate": "6%", **EXAMPLES}
+    sent = send(client, "/drafts/1/submit", version=made.version, version_at="3", reason="More pull", **typed)
+    assert sent.headers["Location"] == "/changes/8"
+    with reading(story_engine) as connection:
+        assert '{from = 150000, rate = "6%"}' in drafting.revision(connection, 8).document
+
+
+@pytest.mark.parametrize(
+    "do", ["add:", "remove:", "add:plan.x", "add:versions[9].tiers", "remove:versions[9]", "?"]
+)
+def test_a_button_that_nobody_made_does_nothing(author: FlaskClient, story_engine: Engine, do: str) -> None:
+    made = drafted(story_engine)
+    assert send(author, "/drafts/1", version="1", version_at="3", do=do).status_code == 302
+    with reading(story_engine) as connection:
+        assert drafting.draft(connection, 1).document == made.document
+
+
+def test_a_document_too_deep_for_a_form_is_edited_as_text(author: FlaskClient, story_engine: Engine) -> None:
+    made = drafted(story_engine)
+    deep = made.document.replace('currency = "EUR"', 'currency = "EUR"\nx = ' + "[" * 300 + "]" * 300, 1)
+    send(author, "/drafts/1", version="1", document=deep, do="save")
+    assert "[[[[[" in author.get("/drafts/1").text
+    long = send(author, "/drafts/1/check", version="2", document="#" * 300_000)
+    assert "It is too long for a plan." in long.text
 
 
 def refused(engine: Engine, made: drafting.Draft) -> set[str]:

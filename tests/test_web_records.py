@@ -77,7 +77,10 @@ def test_what_is_at_stake_is_told_to_whom_it_concerns(story_app: Flask) -> None:
 
 def test_signature_is_compared_with_cash_to_the_cent(story_app: Flask) -> None:
     page = read(story_app, ALEX, "/compare")
-    assert "By 3 August 2026 paying on signature would have cost € 58,734.28; paying on cash costs € 54,074.89." in page
+    assert (
+        "By 3 August 2026 paying on signature would have cost € 58,734.28; paying on cash costs € 54,074.89."
+        in page
+    )
     assert "€ 6,835.84 of the first would have been paid for money that is overdue or written off" in page
     assert "Sanne de Wit" in page and "3,360.00" in page
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Literal
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT
 
 Kind = Literal["text", "number", "numbers", "texts", "yes_no", "day"]
@@ -67,11 +68,12 @@ class Editing:
                 made[name] = _value("number", number)
             table[key] = made
 
-    def add(self, path: Place, row: Mapping[str, Any]) -> int:
-        """One more row at the end of a list; its index."""
+    def add(self, path: Place, row: Mapping[str, Any]) -> None:
+        """One more row at the end of a list; where there can be none, nothing."""
         *above, key = path
         table = self._table(above, making=True)
-        assert table is not None
+        if table is None or not isinstance(table.get(key, []), list):
+            return
         if key not in table:
             # Components and versions read best as tables of their own, short rows on one line.
             table[key] = tomlkit.aot() if key in _AS_TABLES else tomlkit.array()
@@ -79,7 +81,6 @@ class Editing:
         made: Any = tomlkit.table() if isinstance(rows, AoT) else tomlkit.inline_table()
         made.update(row)
         rows.append(made)
-        return len(rows) - 1
 
     def remove(self, path: Place) -> None:
         """Take a row or a key away, with what it holds; a list that is empty then goes too."""
@@ -118,6 +119,15 @@ class Editing:
                 inner = found[key]
             found = inner
         return found if isinstance(found, MutableMapping) else None
+
+
+def can_be_edited(text: str) -> bool:
+    """Whether a document can be changed by its parts; one that is nested too deeply is changed as text."""
+    try:
+        tomlkit.parse(text)
+    except (TOMLKitError, RecursionError):
+        return False
+    return True
 
 
 _AS_TABLES = ("versions", "components", "multipliers", "examples")

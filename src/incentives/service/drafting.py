@@ -32,8 +32,8 @@ from incentives.store.engine import reading, writing
 from incentives.store.facts_out import Known, Rules
 from incentives.store.ledger import open_month
 
-LARGEST = 1_000_000
-"""Characters of a plan document: a thousand times a long one."""
+LARGEST = 200_000
+"""Characters of a plan document: dozens of long ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +210,8 @@ def judged(connection: Connection, plan: str, document: str) -> Judged:
     """What a document for a plan says, beside the rules in force: all its mistakes, or its examples run."""
     rules = Known(connection).rules()
     in_force = next((each for each in rules.plans if each.plan == plan), None) if rules else None
+    if len(document) > LARGEST:
+        return Judged(None, (_too_long(),), in_force)
     made, problems = read_plan(document, plan)
     if made is not None:
         problems = [*_misfits(plan, in_force, made), *_misassigned(connection, rules, made)]
@@ -260,7 +262,7 @@ def bring(engine: Engine, account_id: int, who: Who, document: str) -> Draft:
         if not problems and (not isinstance(name, str) or not name.strip()):
             problems = [_problem("document", "missing-key", "It does not name its plan.", 'Write plan = "…".')]
         if len(document) > LARGEST:
-            problems = [_problem("document", "too-large", "It is too long for a plan.", "Bring one plan.")]
+            problems = [_too_long()]
         if problems:
             _refuse([Problem(each.place, each.line, "document", *_said(each)) for each in problems])
         assert isinstance(name, str)
@@ -276,7 +278,7 @@ def change(engine: Engine, who: Who, number: int, version: int, document: str) -
     with writing(engine) as connection:
         _open_for_change(connection, number, version)
         if len(document) > LARGEST:
-            _refuse([_problem("document", "too-large", "It is too long for a plan.", "Bring one plan.")])
+            _refuse([_too_long()])
         values = {
             "document": document,
             "version": version + 1,
@@ -403,6 +405,10 @@ def _day_taken(day: dt.date, days: list[dt.date]) -> list[Problem]:
     else:
         sentence, cure = f"{day} is before the plan's first version, {days[0]}.", "Choose a later day."
     return [_problem("effective_from", "day-taken", sentence, cure)]
+
+
+def _too_long() -> Problem:
+    return _problem("document", "too-large", "It is too long for a plan.", "Bring one plan at a time.")
 
 
 def _without_reason(who: Who) -> list[Problem]:

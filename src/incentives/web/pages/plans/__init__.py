@@ -18,7 +18,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from werkzeug.datastructures import FileStorage
 
 from incentives import jobs
-from incentives.documents.editing import Editing, path_of
+from incentives.documents.editing import Editing, can_be_edited, path_of
 from incentives.documents.fields import Written
 from incentives.documents.plans import read_plan, read_toml
 from incentives.documents.written import Unreadable, day
@@ -202,12 +202,17 @@ def discard(number: int) -> Any:
 @blueprint.post("/drafts/<int:number>/submit")
 @allow("author")
 def submit(number: int) -> Any:
-    """Let it wait for somebody else's decision."""
+    """Keep what was typed, and let it wait for somebody else's decision."""
     found, form = drafting.draft(reader(), number), Form.sent()
+    typed, version = _typed(found)
     try:
-        revision = drafting.submit(books(), who(form["reason"]), number, _version())
+        if typed != found.document:
+            found = drafting.change(books(), who(), number, version, typed)
+            look_again()
+            version = found.version
+        revision = drafting.submit(books(), who(form["reason"]), number, version)
     except Overtaken as overtaken:
-        return _overtaken(overtaken.draft, overtaken.draft.document)
+        return _overtaken(overtaken.draft, typed)
     except Rejected as rejected:
         form.refuse(rejected.problems)
         return _editor(found, found.document, form=form), 422
@@ -467,7 +472,7 @@ def _judged(found: Draft, text: str) -> dict[str, Any]:
 
 def _sections(text: str) -> list[editing_form.Section]:
     read, _ = read_toml(text, "")
-    return editing_form.form_of(read, _at(text), speak()) if read else []
+    return editing_form.form_of(read, _at(text), speak()) if read and can_be_edited(text) else []
 
 
 def _at(text: str) -> int:
@@ -509,9 +514,10 @@ def _typed(found: Draft) -> tuple[str, int]:
 def _acted(text: str, do: str) -> str:
     """The document after a button of the form: a part more, or one less."""
     act, _, path = do.partition(":")
-    if act not in ("add", "remove"):
+    place = path_of(path)
+    if act not in ("add", "remove") or not place or not can_be_edited(text):
         return text
-    editing, place = Editing(text), path_of(path)
+    editing = Editing(text)
     if act == "remove":
         editing.remove(place)
     elif place[-1] == "components":
