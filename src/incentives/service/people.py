@@ -166,6 +166,26 @@ def keep_second_step(engine: Engine, who: Who, account_id: int, secret: str) -> 
         connection.execute(update(Account).where(Account.id == account_id).values(**values))
 
 
+def signed_on(engine: Engine, who: Who, subject: str, email: str) -> int | None:
+    """The account of somebody whom an identity provider vouches for; ``None`` where they have none here.
+
+    ``subject`` is the provider's own name for them. It is kept the first time, found by the e-mail address that
+    the provider has verified ("" for none); an account that has another one already is not theirs.
+    """
+    account = table_of(Account)
+    with writing(engine) as connection:
+        found = select(account.c.id).where(account.c.sso_subject == subject, account.c.active)
+        known = connection.execute(found).scalar()
+        if known is not None or not email:
+            return known
+        unbound = (account.c.email == email, account.c.active, account.c.sso_subject.is_(None))
+        account_id: int | None = connection.execute(select(account.c.id).where(*unbound)).scalar()
+        if account_id is not None:
+            record(connection, who, "access", email, after="single sign-on")
+            connection.execute(update(account).where(account.c.id == account_id).values(sso_subject=subject))
+        return account_id
+
+
 def prefer(engine: Engine, who: Who, account_id: int, name: str, language: str, digest: str) -> None:
     """What somebody says of their own account: name, language, and how often they get an e-mail."""
     problems = []

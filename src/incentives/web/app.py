@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from incentives.papers.languages import MINUS
 from incentives.places import data_dir
 from incentives.store.upgrade import check_ready
-from incentives.web import accounts, api, errors, logs, operators, pages
+from incentives.web import accounts, api, errors, logs, operators, pages, single_sign_on
 from incentives.web.forms import is_fragment
 from incentives.web.here import LANGUAGES, look_again, request_id, speak, today, viewer_or_none
 from incentives.web.places import places
@@ -77,6 +77,7 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     app.before_request(_admit)
     csrf = CSRFProtect(app)
     accounts.set_up(app)
+    single_sign_on.set_up(app, settings)
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
     app.extensions["login_limiter"] = limiter
     errors.set_up(app)

@@ -19,6 +19,9 @@ PUBLIC_URL = "INCENTIVES_PUBLIC_URL"
 SMTP_URL = "INCENTIVES_SMTP_URL"
 PRIVATE_HOOKS = "INCENTIVES_PRIVATE_HOOKS"
 METRICS_TOKEN = "INCENTIVES_METRICS_TOKEN"
+OIDC_ISSUER = "INCENTIVES_OIDC_ISSUER"
+OIDC_CLIENT_ID = "INCENTIVES_OIDC_CLIENT_ID"
+OIDC_CLIENT_SECRET = "INCENTIVES_OIDC_CLIENT_SECRET"
 
 SHORTEST = 32
 
@@ -27,7 +30,8 @@ SHORTEST = 32
 class Settings:
     """``public_url`` is where people reach the service; ``smtp_url`` "" writes to the log that there would be an
     e-mail. ``private_hooks`` lets messages go to systems inside the own network; ``metrics_token`` opens the
-    metrics to who is not on this machine."""
+    metrics to who is not on this machine. ``oidc_issuer`` is the identity provider of single sign-on, "" for none.
+    """
 
     secret_key: str
     public_url: str = "http://127.0.0.1:8000"
@@ -35,6 +39,9 @@ class Settings:
     today: dt.date | None = None
     private_hooks: bool = False
     metrics_token: str = ""
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
 
     @property
     def is_https(self) -> bool:
@@ -65,6 +72,10 @@ def read_settings(url: URL, environment: Mapping[str, str] | None = None, port: 
     private = found.get(PRIVATE_HOOKS, "no")
     if private not in ("yes", "no"):
         problems.append(Problem(PRIVATE_HOOKS, 0, "", "unreadable", "It is yes or no.", "Write yes or no."))
+    oidc = {name: found.get(name, "") for name in (OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET)}
+    if any(oidc.values()):
+        cure = f"Single sign-on needs {', '.join(oidc)}."
+        problems += [Problem(name, 0, "", "missing", "It is missing.", cure) for name in oidc if not oidc[name]]
     if problems:
         raise Rejected(problems)
     return Settings(
@@ -73,6 +84,9 @@ def read_settings(url: URL, environment: Mapping[str, str] | None = None, port: 
         smtp,
         private_hooks=private == "yes",
         metrics_token=found.get(METRICS_TOKEN, ""),
+        oidc_issuer=oidc[OIDC_ISSUER],
+        oidc_client_id=oidc[OIDC_CLIENT_ID],
+        oidc_client_secret=oidc[OIDC_CLIENT_SECRET],
     )
 
 
