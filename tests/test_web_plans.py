@@ -296,6 +296,13 @@ def test_a_plan_is_brought_as_a_file_and_handed_out_again(author: FlaskClient) -
     assert "currency = &#39;EUR&#39;</textarea>" in nameless.text
 
 
+def test_others_read_a_draft_in_words(story_engine: Engine) -> None:
+    better_second_tier(story_engine)
+    page = client_of(app_on(story_engine), ALEX).get("/drafts/1").text
+    assert "€ 150,000 6 % € 300,000 7 %" in text_in(page)
+    assert "Keep the draft" not in page and "Discard" not in page
+
+
 def test_a_draft_is_discarded(author: FlaskClient, story_engine: Engine) -> None:
     drafted(story_engine)
     assert send(author, "/drafts/1/discard", version="7").status_code == 409
@@ -540,24 +547,31 @@ def test_mistakes_appear_at_their_field_while_somebody_types(browser: Browser, a
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_keeps_anybody_out(browser: Browser, address: str, scheme: Any) -> None:
+READ_BY_MACHINES = (
+    "/plans",
+    f"/plans/{PLAN}",
+    "/drafts/1",
+    "/drafts/1?as=document",
+    "/drafts/1/preview",
+    "/drafts/1/preview/P02",
+    "/drafts/new",
+    "/changes/8",
+)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "paths"),
+    [("light", READ_BY_MACHINES), ("dark", ("/drafts/1", "/changes/8"))],
+    ids=["light", "dark"],
+)
+def test_nothing_keeps_anybody_out(browser: Browser, address: str, scheme: Any, paths: tuple[str, ...]) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.goto(f"{address}/login")
     page.fill("#email", FEMKE)
     page.fill("#password", PASSWORD)
     page.click("main button")
-    for path in (
-        "/plans",
-        f"/plans/{PLAN}",
-        "/drafts/1",
-        "/drafts/1?as=document",
-        "/drafts/1/preview",
-        "/drafts/1/preview/P02",
-        "/drafts/new",
-        "/changes/8",
-    ):
+    for path in paths:
         page.goto(address + path)
         found = Axe().run(page)
         assert found.violations_count == 0, (path, found.generate_report())

@@ -430,6 +430,7 @@ def _editor(found: Draft, text: str, problems: Sequence[Problem] = (), form: For
     form = form or Form(reason="")
     if problems:
         form.refuse(problems)
+    plan, at = judged["judged"].plan, _at(text)
     as_document = request.values.get("as") == "document" or not sections
     return render_template(
         "plans/editor.html",
@@ -438,7 +439,8 @@ def _editor(found: Draft, text: str, problems: Sequence[Problem] = (), form: For
         sections=sections,
         as_document=as_document,
         can_be_form=bool(sections),
-        at=_at(text),
+        at=at,
+        components=_components(plan, plan.versions[at]) if plan else [],
         versions=[] if not sections else (read_toml(text, "")[0] or {}).get("versions", []),
         in_force_days={each.effective_from.isoformat() for each in judged["judged"].in_force.versions}
         if judged["judged"].in_force
