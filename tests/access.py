@@ -1,7 +1,6 @@
 """What is expected of every route for everybody: read from tests/access.csv, which people reviewed by hand.
 
-A row is a method and a rule, then a mark for each role: ``y`` may use it, ``-`` may not. ``reach`` names what the rule's
-argument reaches for; whose that is decides about 404 (see :data:`PAYEES` and the others).
+A row is a method and a rule, then a mark for nobody and for each role: ``y`` may use it, ``-`` may not.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, insert, select
 
@@ -59,7 +60,7 @@ class Shelf:
         """The URL of a new empty database."""
         if self.server is not None:
             return self.server.fresh_database()
-        return f"sqlite:///{self.folder / f'{len(list(self.folder.iterdir()))}.db'}"
+        return f"sqlite:///{self.folder / f'{uuid4().hex}.db'}"
 
     def copy(self, url: str) -> str:
         """A copy of books that nobody has open."""
@@ -76,7 +77,7 @@ class Shelf:
         else:
             for ending in ("-wal", "-shm", ".seals"):
                 Path(f"{file_of(url)}{ending}").unlink(missing_ok=True)
-            file_of(url).write_bytes(b"")  # its name stays taken
+            file_of(url).unlink(missing_ok=True)
 
 
 def file_of(url: str) -> Path:

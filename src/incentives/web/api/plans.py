@@ -172,7 +172,7 @@ def get_revision(number: int) -> Response:
 
 
 @plans.route("/plans/revisions/<number:number>/decision", methods=["POST"])
-@opens("plans:write", 404, 409)
+@opens("plans:write", 404, 409, roles=["approver"])
 @plans.arguments(Decided)
 @plans.response(200, _REVISION_WHOLE)
 def decide(body: dict[str, str], number: int) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def _revision(revision: Revision) -> dict[str, Any]:
 
 
 @drafts.route("/plan_drafts", methods=["POST"])
-@opens("plans:write", 404)
+@opens("plans:write", 404, roles=["author"])
 @drafts.arguments(Begun)
 @drafts.response(201, _DRAFT, headers=_TAGGED)
 def begin_draft(body: dict[str, Any]) -> Response:
@@ -269,7 +269,7 @@ def get_draft(number: int) -> Response:
 
 
 @drafts.route("/plan_drafts/<number:number>", methods=["PUT"])
-@opens("plans:write", 404, 409, 412, 428, headers=["If-Match"])
+@opens("plans:write", 404, 409, 412, 428, headers=["If-Match"], roles=["author"])
 @drafts.arguments(Changed)
 @drafts.response(200, _DRAFT, headers=_TAGGED)
 def change_draft(body: dict[str, str], number: int) -> Response:
@@ -280,7 +280,7 @@ def change_draft(body: dict[str, str], number: int) -> Response:
 
 
 @drafts.route("/plan_drafts/<number:number>", methods=["DELETE"])
-@opens("plans:write", 404, 409, 412, 428, headers=["If-Match"])
+@opens("plans:write", 404, 409, 412, 428, headers=["If-Match"], roles=["author"])
 @drafts.response(204, description="It is gone.")
 def discard_draft(number: int) -> Response:
     """Throw a draft away"""
@@ -323,7 +323,7 @@ def preview_draft(number: int) -> dict[str, Any]:
 
 
 @drafts.route("/plan_drafts/<number:number>/submission", methods=["POST"])
-@opens("plans:write", 404, 409, 412, 428, headers=["If-Match"])
+@opens("plans:write", 404, 409, 412, 428, headers=["If-Match"], roles=["author"])
 @drafts.arguments(Reasoned)
 @drafts.response(200, _SUBMITTED)
 def submit_draft(body: dict[str, str], number: int) -> Response:

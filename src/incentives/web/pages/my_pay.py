@@ -13,6 +13,7 @@ from markupsafe import Markup
 from incentives.calendar import Period, month_name, period_of
 from incentives.documents.written import Unreadable, first_of_month
 from incentives.errors import Rejected
+from incentives.money import EXPONENTS
 from incentives.papers.languages import Speaker, marked
 from incentives.papers.statement.document import Document
 from incentives.papers.statement.page import Page
@@ -473,9 +474,11 @@ def _waits_shown(payee_id: str, form: Form) -> str:
 def waiting_total(payee_id: str) -> str:
     """What waits on cash, in one figure: a fragment, since it has to be calculated."""
     reach_payee(viewer(), payee_id)
+    currency = request.args.get("currency", "")
+    if currency not in EXPONENTS:
+        raise NotThere(currency)
     found = _waiting_of(payee_id)
     shape = "my_pay/waiting_cell.html" if request.args.get("as") == "cell" else "my_pay/waiting_total.html"
-    currency = request.args.get("currency", "")
     return render_template(shape, payee_id=payee_id, found=found, totals=_worth(found), currency=currency)
 
 
