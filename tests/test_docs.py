@@ -248,7 +248,11 @@ def test_every_command_that_a_page_shows_exists_with_its_options() -> None:
             continue
         name, *rest = arguments(line)
         assert name in main.commands, where
-        options = {option for each in main.commands[name].params for option in each.opts}
+        command = main.commands[name]
+        if isinstance(command, click.Group):
+            assert rest and rest[0] in command.commands, where
+            command = command.commands[rest.pop(0)]
+        options = {option for each in command.params for option in each.opts}
         assert {word for word in rest if word.startswith("--")} <= options, where
     named = {
         (page.name, name)

@@ -33,7 +33,7 @@ def set_up(app: Flask, settings: Settings) -> None:
     if not settings.oidc_issuer:
         return
     try:
-        from authlib.integrations.flask_client import OAuth  # comes with an extra
+        from authlib.integrations.flask_client import OAuth  # type: ignore[import-untyped] # an extra
     except ImportError:
         sentence = "What single sign-on needs is not installed."
         raise Rejected(
