@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
 from flask import Flask
+from pypdf import PdfReader
 
+from incentives.service import kept
 from served import ALEX, BRAM, FEMKE, INGRID, JORIS, KIM, NOOR, SANNE, client_of
 
 SECOND_QUARTER = "/together?quarter=2026-04"
@@ -61,3 +65,27 @@ def test_who_is_in_no_team_is_told_so_and_who_has_no_business_there_is_kept_out(
 def test_it_reads_in_dutch(story_app: Flask) -> None:
     page = read(story_app, JORIS, SECOND_QUARTER)
     assert "Hoe het kwartaal wordt gemeten" in page and "€ 4.716,82" in page
+
+
+def test_the_pack_is_one_tagged_document_and_names_nobody_s_pay(story_app: Flask) -> None:
+    client = client_of(story_app, BRAM)
+    answered = client.get("/together/pack.pdf?quarter=2026-04")
+    assert answered.mimetype == "application/pdf"
+    pdf = PdfReader(BytesIO(answered.data))
+    text = " ".join(page.extract_text() for page in pdf.pages).replace("\N{NO-BREAK SPACE}", " ")
+    assert "/MarkInfo" in pdf.trailer["/Root"] and len(pdf.pages) == 2
+    assert "€ 4,716.82" in text and "INV-26-038" in text and "29.18 %" in text
+    assert "943.37" not in text and "943.36" not in text, "not even the reader's own"
+    assert client.get("/together/pack.pdf?quarter=2026-04").data == answered.data
+
+
+def test_over_many_invoices_the_figures_come_after_the_page(
+    story_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "LITTLE", 10)
+    client = client_of(story_app, SANNE)
+    page = client.get("/together?quarter=2025-10").text
+    assert "Calculating the quarter" in page and "How the quarter is measured" not in page
+    assert "/together/figures?team=north&amp;quarter=2025-10" in page
+    assert "How the quarter is measured" in client.get("/together/figures?team=north&quarter=2025-10").text
+    assert "How the quarter is measured" in client.get("/together?quarter=2025-10").text, "it is known by now"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from incentives.calendar import period_of
 from incentives.papers.charts import EARNED, PAID, TAKEN_BACK, Bar, Bars, bars_chart
-from incentives.papers.languages import Speaker, marked
+from incentives.papers.languages import SPACE, Speaker, marked
 
 Amounts = tuple[int, int, int]
 """Signature, cash, and what of the first stands on money that never came; minor units."""
@@ -38,4 +38,5 @@ def short_quarter(says: Speaker, first: dt.date, starts: int) -> str:
     """Q2 2026."""
     year = period_of(first, "fiscal_year", starts)
     number = ((first.year - year.first.year) * 12 + first.month - year.first.month) // 3 + 1
-    return says.say(marked("Q%(number)s %(year)s"), number=number, year=year.last.year)
+    named = says.say(marked("Q%(number)s %(year)s"), number=number, year=year.last.year)
+    return named.replace(" ", SPACE)

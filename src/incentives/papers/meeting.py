@@ -65,7 +65,7 @@ class _Telling:
         pools = [self._pool(each) for each in view.pools]
         return {
             "language": says.language,
-            "team": shown(view.team),
+            "team": spoken(view.team),
             "quarter": quarter_title(says, view.quarter.first, starts),
             "is_over": view.as_of == view.quarter.last,
             "as_of": says.day(view.as_of),
@@ -169,7 +169,7 @@ class _Telling:
 
     def _age_name(self, age: Age) -> str:
         if age.from_days is None:
-            return self.say(marked("Not due yet"))
+            return self.say(marked("Not late"))
         if age.to_days is None:
             return self.say(marked("Over %(days)s days"), days=age.from_days - 1)
         return self.say(marked("%(first)s to %(last)s days"), first=age.from_days, last=age.to_days)
