@@ -73,8 +73,8 @@ def test_a_conflict_shows_both_versions_and_one_is_chosen(
     femke = client_of(app, FEMKE)
     says = text_of(femke.get("/decisions").text)
     assert "Event pay-26-019 Source: bank. Came again in bank, brought by Femke Bos" in says
-    assert "amount (differs) € 45,980.00 € 12,100.00" in says
-    assert "occurred on 7 April 2026 7 April 2026" in says
+    assert "Amount (differs) € 45,980.00 € 12,100.00" in says
+    assert "Day 7 April 2026 7 April 2026" in says
     status, says = sends(femke, "/decisions", "/decisions/conflict/1", choice="replace", reason="The bank's slip")
     assert status == 200 and "What came later counts from now on." in says
     assert "Nothing contradicts the books." in says

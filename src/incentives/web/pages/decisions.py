@@ -55,12 +55,40 @@ def _shown(form: Form, about: str = "", status: int = 200) -> Any:
         may=viewer().has("author", "approver"),
         me=viewer().actor,
         kinds=_KINDS,
+        field_name=_field_name,
         holding=HOLDING,
         rules_at=url_for("plans.index") if "plans.index" in current_app.view_functions else "",
         form=form,
         about=about,
     )
     return page, status
+
+
+_FIELDS = {
+    "type": marked("Kind"),
+    "customer_id": marked("Customer"),
+    "invoice_id": marked("Invoice"),
+    "payee_id": marked("Person"),
+    "payment_id": marked("Payment"),
+    "amount_minor": marked("Amount"),
+    "currency": marked("Currency"),
+    "occurred_on": marked("Day"),
+    "issued_on": marked("Issued on"),
+    "due_on": marked("Due on"),
+    "new_due_on": marked("New due date"),
+    "contract_signed_on": marked("Contract signed on"),
+    "team": marked("Team"),
+    "reverses": marked("Undoes"),
+    "reason": marked("Reason"),
+    "fault": marked("Whose fault"),
+}
+
+
+def _field_name(name: str) -> str:
+    """What a field of an invoice or an event is called; a line of an invoice goes by its place."""
+    if name.startswith("line "):
+        return speak().say(marked("Line %(number)s, without tax"), number=name.removeprefix("line "))
+    return speak().say(_FIELDS[name])
 
 
 _KINDS = {
