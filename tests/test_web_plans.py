@@ -303,6 +303,19 @@ def test_others_read_a_draft_in_words(story_engine: Engine) -> None:
     assert "Keep the draft" not in page and "Discard" not in page
 
 
+def test_a_new_plan_comes_into_force_whatever_it_is_called(story_engine: Engine) -> None:
+    app = app_on(story_engine)
+    femke, ruben = client_of(app, FEMKE), client_of(app, RUBEN)
+    document = femke.get(f"/plans/{PLAN}/document").text.replace(f'plan = "{PLAN}"', 'plan = "sales/east 1"')
+    send(femke, "/drafts/new", document=document)
+    assert "The plan pays nobody in" in femke.get("/drafts/1/preview").text
+    send(femke, "/drafts/1/submit", version="1", reason="A new region")
+    send(ruben, "/changes/8", choice="approve", reason="Agreed", confirmed="sales/east 1")
+    page = femke.get("/plans/sales/east 1")
+    assert page.status_code == 200 and "Nobody. The file assignments.csv" in page.text
+    assert femke.get("/plans/sales/east 1/document").text == document
+
+
 def test_a_draft_is_discarded(author: FlaskClient, story_engine: Engine) -> None:
     drafted(story_engine)
     assert send(author, "/drafts/1/discard", version="7").status_code == 409

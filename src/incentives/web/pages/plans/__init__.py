@@ -51,7 +51,7 @@ def index() -> Any:
     return render_template("plans/index.html", shelves=drafting.shelves(reader()), people=_people())
 
 
-@blueprint.get("/plans/<plan>")
+@blueprint.get("/plans/<path:plan>")
 @allow(*READ)
 def show(plan: str) -> Any:
     """A plan: its versions on a timeline, one of them in words, whom it is assigned to, how it came to be."""
@@ -79,7 +79,7 @@ def _plan_page(shelf: drafting.Shelf, form: Form, status: int = 200) -> Any:
     )
 
 
-@blueprint.get("/plans/<plan>/document")
+@blueprint.get("/plans/<path:plan>/document")
 @allow(*READ)
 def document(plan: str) -> Any:
     """The rule in force as it was written."""
@@ -89,7 +89,7 @@ def document(plan: str) -> Any:
     return _toml(plan, approved.document)
 
 
-@blueprint.post("/plans/<plan>/drafts")
+@blueprint.post("/plans/<path:plan>/drafts")
 @allow("author")
 def begin(plan: str) -> Any:
     """Draft a new version from a day on."""
@@ -326,7 +326,7 @@ def start_change_preview(number: int) -> Any:
     return _started(f"/changes/{number}", found.plan, found.document)
 
 
-@blueprint.get("/drafts/<int:number>/preview/<payee_id>")
+@blueprint.get("/drafts/<int:number>/preview/<path:payee_id>")
 @allow(*READ)
 def draft_moved(number: int, payee_id: str) -> Any:
     """The lines of a payee that would differ."""
@@ -335,7 +335,7 @@ def draft_moved(number: int, payee_id: str) -> Any:
     return _moved_page(found.plan, found.document, payee_id, back)
 
 
-@blueprint.get("/changes/<int:number>/preview/<payee_id>")
+@blueprint.get("/changes/<int:number>/preview/<path:payee_id>")
 @allow(*READ)
 def change_moved(number: int, payee_id: str) -> Any:
     """The same for what was submitted."""
