@@ -134,4 +134,4 @@ def test_every_answer_is_one_that_the_document_promises(served: Flask) -> None:
             tries(operation, GenerationMode.POSITIVE, tokens[role], 3 if role == able[0] else 1, answers)
         tries(operation, GenerationMode.NEGATIVE, tokens[able[0]], 2, answers)
     assert not [status for status in answers if status >= 500]
-    assert answers[200] > 60 and answers[422] > 60, answers
+    assert answers[200] > 50 and answers[422] > 30, answers
