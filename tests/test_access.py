@@ -270,7 +270,7 @@ def text_of(answered: TestResponse) -> str:
     """Everything that an answer says; a PDF's pages as text."""
     if answered.mimetype == "application/pdf":
         return "\n".join(page.extract_text() for page in PdfReader(BytesIO(answered.data)).pages)
-    return answered.data.decode("utf-8", "replace")
+    return str(answered.data, "utf-8", "replace")
 
 
 def test_the_canary_sings_to_those_who_may_hear_it(app: Flask, visitors: Mapping[str | None, Visitor]) -> None:
