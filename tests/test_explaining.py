@@ -29,8 +29,8 @@ def test_a_payment_explains_itself_in_the_language_of_the_reader(story_engine: E
         english, dutch = (only(explain(connection, "P01", "pay-26-033-2", each)) for each in ("en", "nl"))
     assert english.amount_minor == dutch.amount_minor == 57_093
     assert plain(english.said.says) == (
-        "€ 570.93 earned because Harbor Pine Coworking LLC paid US$ 12,000.00 of invoice INV-26-033 on 18 June 2026 "
-        "(The rest, 21 days late)."
+        "€ 570.93 earned because Harbor Pine Coworking LLC paid US$ 12,000.00 of invoice INV-26-033 "
+        "on 18 June 2026 (The rest, 21 days late)."
     )
     assert plain(english.said.steps[5].says) == "€ 10,195.20 at 7 % × 0.8 = € 570.9312."
     assert plain(dutch.said.steps[3].says) == "Dagen te laat: 21, dus × 0,8."
