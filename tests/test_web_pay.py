@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
+from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, select
 
 from incentives.service.verification import breaches
 from incentives.store import tables
-from served import ALEX, BRAM, FEMKE, INGRID, JORIS, KIM, NOOR, RUBEN, SANNE, app_on, client_of, token_in
+from served import (
+    ALEX,
+    BRAM,
+    FEMKE,
+    INGRID,
+    JORIS,
+    KIM,
+    NOOR,
+    PASSWORD,
+    RUBEN,
+    SANNE,
+    app_on,
+    client_of,
+    serving,
+    token_in,
+)
 
 
 def text(page: str) -> str:
-    """What a page says, without its marks, blanks made plain."""
+    """What a page says, without its marks, blanks and minus signs made plain."""
     said = unescape(re.sub(r"<[^>]+>", " ", page.split("<main", 1)[-1]))
-    return re.sub(r"\s+", " ", said.replace("\N{NO-BREAK SPACE}", " "))
+    return re.sub(r"\s+", " ", said.replace("\N{NO-BREAK SPACE}", " ").replace("\N{MINUS SIGN}", "-"))
 
 
 def read(client: FlaskClient, address: str, status: int = 200) -> str:
@@ -57,7 +78,7 @@ def test_what_came_too_late_for_a_closed_quarter_is_a_correction_in_the_open_one
     client = client_of(story_app, JORIS)
     said = read(client, "/pay")
     assert "Kwartaal 3 van 2026" in said
-    assert "Correcties op eerdere kwartalen −873,39" in said
+    assert "Correcties op eerdere kwartalen -873,39" in said
     assert "€ 12.342,00 teruggehaald via de creditcard" in said
     assert "Juli 2026: afgesloten en uitbetaald. Augustus 2026: nog open." in said
     assert "Uitbetaald € 651,75" in said
@@ -67,7 +88,7 @@ def test_what_came_too_late_for_a_closed_quarter_is_a_correction_in_the_open_one
     ("of", "figure", "holds", "lacks"),
     [
         ("earned", "5.008,25", "INV-26-036", "Jouw deel van de pot"),
-        ("taken-back", "−220,00", "INV-26-014", "INV-26-036"),
+        ("taken-back", "-220,00", "INV-26-014", "INV-26-036"),
         ("bonus", "1.056,72", "Jouw deel van de pot", "INV-26-014"),
     ],
 )
@@ -84,7 +105,7 @@ def test_what_was_paid_opens_the_months_of_pay_and_their_lines(story_app: Flask)
     client = client_of(story_app, JORIS)
     assert "juli 2026 Verdiend" not in read(client, "/pay?of=earned")
     said = read(client, "/pay?of=paid")
-    assert "juli 2026 1.303,50 −651,75 −221,64 651,75 . Waarom dit bedrag?" in said
+    assert "juli 2026 1.303,50 -651,75 -221,64 651,75 . Waarom dit bedrag?" in said
     why = read(client, "/pay/P02/why?cause=payout:2026-07&kind=payout")
     assert "€ 651,75 uitbetaald over juli 2026." in why
     assert "Verrekend (hoogstens 50 % van wat verdiend is): € 651,75." in why
@@ -260,7 +281,7 @@ def test_a_payee_reads_their_plan_letters_and_says_so(story_engine: Engine) -> N
 def test_a_manager_sees_their_people_month_by_month(story_app: Flask) -> None:
     client = client_of(story_app, INGRID)
     said = read(client, "/team?quarter=2026-04")
-    assert "Joris Hendriks 1,238.00 taken back −220.00 paid 1,018.00 2,466.75" in said
+    assert "Joris Hendriks 1,238.00 taken back -220.00 paid 1,018.00 2,466.75" in said
     assert "Bram Postma" not in said
     cell = client.get("/pay/P02/waiting/total?currency=EUR&as=cell").text
     assert "€\N{NO-BREAK SPACE}942.26" in cell
@@ -281,3 +302,66 @@ def test_who_may_see_a_team(story_app: Flask, email: str, status: int) -> None:
 def test_a_manager_sees_no_other_team(story_app: Flask) -> None:
     assert client_of(story_app, INGRID).get("/team?manager=P01").status_code == 404
     assert client_of(story_app, RUBEN).get("/team?manager=P07").status_code == 200
+
+
+# In a browser ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def address(story: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("served")
+    for file in story.parent.glob("books.db*"):
+        shutil.copy(file, folder / file.name)
+    with serving(folder / "books.db") as found:
+        yield found
+
+
+def page_of(browser: Browser, address: str, email: str, **options: Any) -> Page:
+    page = browser.new_context(locale="en-GB", **options).new_page()
+    page.goto(f"{address}/login")
+    page.fill("#email", email)
+    page.fill("#password", PASSWORD)
+    page.click("main button")
+    return page
+
+
+def test_an_amount_opens_its_reason_in_place_and_a_question_is_asked_there(browser: Browser, address: str) -> None:
+    page = page_of(browser, address, JORIS)
+    page.goto(f"{address}/pay?of=corrections")
+    amount = page.locator("a.opens", has_text="\N{MINUS SIGN}561,00")
+    amount.click()
+    reason = page.locator(".reason", has_text="Hotel De Gouden Reiger")
+    expect(reason).to_be_visible()
+    expect(amount).to_have_attribute("aria-expanded", "true")
+    reason.get_by_text("Vraag iets over deze regel").first.click()
+    reason.locator("textarea").fill("Wie zegt dat?")
+    reason.get_by_role("button").click()
+    expect(page.get_by_text("Wie zegt dat?")).to_be_visible()
+    expect(page.get_by_text("Dit wordt pas van je uitbetaling afgehaald")).to_be_visible()
+    amount.click()
+    expect(page.get_by_text("Wie zegt dat?")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("email", "path", "width", "scheme"),
+    [
+        (JORIS, "/pay?quarter=2026-04", 390, "dark"),
+        (JORIS, "/pay/P02/waiting", 1440, "light"),
+        (JORIS, "/statements/2026-04/P02", 390, "dark"),
+        (JORIS, "/statements/of/P02/letters/account-executive/2026-04-01", 820, "light"),
+        (INGRID, "/team?quarter=2026-04", 390, "light"),
+    ],
+)
+def test_everybody_can_read_it_at_any_width(
+    browser: Browser, address: str, email: str, path: str, width: int, scheme: Any
+) -> None:
+    said: list[str] = []
+    options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, "bypass_csp": True}
+    page = page_of(browser, address, email, **options)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(address + path)
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert said == []
