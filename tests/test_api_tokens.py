@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 import pytest
 from sqlalchemy import Engine, select
@@ -14,7 +15,7 @@ from incentives.service.accounts import Person
 from incentives.store import tables
 from incentives.store.acts import Who
 from incentives.store.desk import Account, Token
-from incentives.store.engine import reading
+from incentives.store.engine import reading, writing
 from served import FEMKE, KIM, NOOR, SANNE
 
 NOW = dt.datetime(2026, 8, 3, 9, tzinfo=dt.UTC)
@@ -130,3 +131,18 @@ def test_that_a_token_is_used_is_written_every_few_minutes(story_engine: Engine)
         assert after is not None
         used.append(after.last_used_at)
     assert used == [NOW, NOW, NOW + dt.timedelta(minutes=6)]
+
+
+def test_noting_the_use_of_a_token_waits_for_nobody(story_engine: Engine) -> None:
+    written = made(story_engine, NOOR, "payouts:read").written
+    kept = found(story_engine, written)
+    assert kept is not None
+    began = time.monotonic()
+    with writing(story_engine):
+        tokens.note_use(story_engine, kept, NOW)
+    assert time.monotonic() - began < 10, "as long as somebody writes is a minute"
+    after = found(story_engine, written)
+    assert after is not None and after.last_used_at is None
+    tokens.note_use(story_engine, kept, NOW)
+    noted = found(story_engine, written)
+    assert noted is not None and noted.last_used_at == NOW

@@ -125,7 +125,7 @@ def questions(
     state: str | None = None,
     only: int | None = None,
 ) -> list[Said]:
-    """Up to ``limit`` questions about pay that the viewer sees and one more, if there is one, with their answers."""
+    """Up to ``limit`` questions about pay that the viewer sees, with answers, and one more, if there is one."""
     question, answer, act = table_of(tables.Question), table_of(tables.Answer), table_of(tables.Act)
     then = act.alias("then")
     asked = (

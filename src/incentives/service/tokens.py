@@ -12,10 +12,12 @@ import hmac
 import re
 import secrets
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, or_, select, update
+from sqlalchemy.exc import OperationalError
 
 from incentives.documents.written import nearest, shown
 from incentives.errors import Problem, Rejected
@@ -23,7 +25,7 @@ from incentives.papers.languages import marked
 from incentives.service.access import NotThere, Viewer, viewer_of
 from incentives.store.acts import Who, record
 from incentives.store.desk import Account, Token
-from incentives.store.engine import writing
+from incentives.store.engine import patient, writing
 from incentives.store.tables import table_of
 
 
@@ -163,8 +165,10 @@ def note_use(engine: Engine, token: Kept, now: dt.datetime) -> None:
         return
     row = table_of(Token)
     stale = or_(row.c.last_used_at.is_(None), row.c.last_used_at <= now - NOTED_EVERY)
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        connection.execute(update(row).where(row.c.id == token.token_id, stale).values(last_used_at=now))
+    noted = update(row).where(row.c.id == token.token_id, stale).values(last_used_at=now)
+    with engine.connect().execution_options(writes=True) as connection:
+        with patient(connection, milliseconds=50), suppress(OperationalError), connection.begin():
+            connection.execute(noted)  # where somebody writes for long, a reader does not wait to note this
 
 
 def _asked() -> Any:

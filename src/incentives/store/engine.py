@@ -117,6 +117,21 @@ def trying(engine: Engine) -> Iterator[Connection]:
             transaction.rollback()
 
 
+@contextmanager
+def patient(connection: Connection, milliseconds: int) -> Iterator[None]:
+    """Wait no longer than this for others who write; only SQLite has one lock for everything."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw = connection.connection.driver_connection
+    assert raw is not None, "the connection is open"
+    raw.execute(f"PRAGMA busy_timeout = {milliseconds}")
+    try:
+        yield
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {PRAGMAS['busy_timeout']}")
+
+
 def _hold(connection: Connection) -> None:
     """Wait for the books; on SQLite the transaction began by holding them."""
     if connection.dialect.name == "postgresql":
