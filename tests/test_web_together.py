@@ -50,7 +50,7 @@ def test_what_became_of_a_warning_is_told(story_app: Flask) -> None:
 
 def test_a_quarter_that_runs_is_told_as_of_today(story_app: Flask) -> None:
     page = read(story_app, BRAM, "/together")
-    assert "1 July 2026 – 3 August 2026: so far, as if the quarter ended on that day." in page
+    assert "1 July 2026 \N{EN DASH} 3 August 2026: so far, as if the quarter ended on that day." in page
     assert "The pool so far" in page
 
 

@@ -71,10 +71,9 @@ def _in_reach(viewer: Viewer) -> ColumnElement[bool] | None:
     mine = viewer.payees()
     if mine is None or viewer.has(*SEE_ALL_CUSTOMERS):
         return None
-    credit, invoice = tables.Credit, tables.Invoice
-    return exists().where(
-        credit.invoice_id == invoice.invoice_id, credit.known_until.is_(None), credit.payee_id.in_(mine)
-    )
+    credit = tables.Credit
+    credited = select(credit.invoice_id).where(credit.known_until.is_(None), credit.payee_id.in_(mine))
+    return tables.Invoice.invoice_id.in_(credited)
 
 
 def _invoices(viewer: Viewer) -> Select[str]:
@@ -123,9 +122,8 @@ def customers(
     asked = asked.where(customer.known_until.is_(None))
     reach = _in_reach(viewer)
     if reach is not None:
-        asked = asked.where(
-            exists().where(invoice.customer_id == customer.customer_id, invoice.known_until.is_(None), reach)
-        )
+        theirs = select(invoice.customer_id).where(invoice.known_until.is_(None), reach)
+        asked = asked.where(customer.customer_id.in_(theirs))
     if search:
         asked = asked.where(
             or_(
@@ -436,7 +434,9 @@ def _perhaps(connection: Connection, show: Show, today: dt.date) -> ColumnElemen
         return exists().where(event.invoice_id == invoice.invoice_id, event.type == kind)
 
     if show == "disputed":
-        wanted = has("dispute_opened")
+        wanted: ColumnElement[bool] = invoice.invoice_id.in_(
+            select(event.invoice_id).where(event.type == "dispute_opened")
+        )
     else:
         line = tables.InvoiceLine
         gross = (

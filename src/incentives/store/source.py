@@ -123,6 +123,8 @@ class StoreSource:
         whose: dict[str, Collection[str]] = {"credited": {*wanted.payees, *below}}
         if not wanted.teams and not wanted.invoices:
             return _crediting(self.known.is_now), whose
+        if not wanted.teams and not whose["credited"]:
+            return _named(self.known.is_now), {"invoices": wanted.invoices}
         return _reaching(self.known.is_now), whose | {"teams": wanted.teams, "invoices": wanted.invoices}
 
     # What surrounds a part ---------------------------------------------------------------------------
@@ -194,6 +196,13 @@ def _crediting(now: bool) -> Ids:
     """The invoices that credit somebody of ``credited``."""
     credit = tables.Credit
     return select(credit.invoice_id).where(is_known(credit, now), one_of(credit.payee_id, "credited"))
+
+
+@cache
+def _named(now: bool) -> Ids:
+    """``invoices`` alone: found by their ids, where the longer question would look at every invoice."""
+    invoice = tables.Invoice
+    return select(invoice.invoice_id).where(is_known(invoice, now), one_of(invoice.invoice_id, "invoices"))
 
 
 @cache
