@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 
 from incentives.papers.languages import MINUS
 from incentives.service import decisions, deliveries
+from incentives.store.acts import record
+from incentives.store.engine import writing
 from month_ends import by
 from served import ALEX, FEMKE, JORIS, RUBEN, app_on, client_of
 from test_web_imports import HEAD, OTHER
@@ -99,3 +101,12 @@ def test_questions_about_one_cause_are_answered_together(story_engine: Engine, a
     assert "Answer Joris" not in text_of(client_of(app, ALEX).get("/questions").text)
     status, says = sends(ruben, "/questions", f"/questions/{act}", **csrf)  # type: ignore[arg-type]
     assert status == 409
+
+
+def test_a_rule_that_waits_leads_to_where_its_effect_is_shown(story_engine: Engine, app: Flask) -> None:
+    with writing(story_engine) as connection:
+        act_id = record(connection, by(FEMKE), "import", "rules")
+        deliveries.propose(connection, act_id, "plan", "spring-spiff", "plan = 'spring-spiff'")
+    page = client_of(app, RUBEN).get("/decisions").text
+    assert "Change spring-spiff Proposed by Femke Bos" in text_of(page)
+    assert 'href="/plans"' in page.split("<main", 1)[1]

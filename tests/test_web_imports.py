@@ -75,6 +75,7 @@ def test_a_delivery_is_looked_at_and_then_taken(story_engine: Engine, app: Flask
     assert imports_in(story_engine) == before
     assert send(client, f"{address}/take") == 302
     assert run_waiting(story_engine) == 1
+    assert client.get(address).status_code == 404
     says = text_of(client.get("/import").text)
     assert re.search(r"bank-august Femke Bos .{1,30} UTC 1 1 0 0", says)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from incentives.calendar import month_name
 from incentives.jobs.registry import Progress, kind
 from incentives.papers.languages import marked
 from incentives.service import brought, deliveries, issuing, months, runs
+from incentives.service.access import NotThere
 from incentives.store import tables
 from incentives.store.acts import Who
 from incentives.store.desk import Account
@@ -73,11 +75,12 @@ def close_month(engine: Engine, arguments: Arguments, who: Who, progress: Progre
     "import", "author", "approver", doing=marked("Import a delivery"), done=marked("%(accepted)s rows were new.")
 )
 def import_folder(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments:
-    """Take a folder that lies on the server into the books: ``folder``, ``accept_good_rows``, ``complete``."""
+    """Take a folder that lies on the server into the books: ``folder``, ``accept_good_rows``, ``complete``;
+    with ``key`` it was brought to a page, and goes once it is taken."""
     folder = Path(arguments["folder"])
     with reading(engine) as connection:
-        brought = tables.Import
-        asked = select(brought.act_id, brought.counts).join(tables.Act, tables.Act.id == brought.act_id)
+        taken = tables.Import
+        asked = select(taken.act_id, taken.counts).join(tables.Act, tables.Act.id == taken.act_id)
         before = connection.execute(asked.where(tables.Act.request == who.request)).first()
     if before is not None:
         files = json.loads(before.counts)
@@ -92,6 +95,9 @@ def import_folder(engine: Engine, arguments: Arguments, who: Who, progress: Prog
             progress=lambda file, rows: progress(marked("Reading"), rows, 0),
         )
         act_id, new, waits = done.act_id, done.accepted, done.waiting
+    if "key" in arguments:  # somebody brought it to a page; what is imported is not kept a second time
+        with suppress(NotThere):
+            brought.forget(_account_of(engine, who), arguments["key"])
     return {"act": act_id, "name": folder.name, "accepted": new, "waiting": waits}
 
 
@@ -104,9 +110,7 @@ def import_folder(engine: Engine, arguments: Arguments, who: Who, progress: Prog
 )
 def look_at_delivery(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments:
     """Find out what files that somebody brought would bring; nothing is taken."""
-    with reading(engine) as connection:
-        account_id = connection.execute(select(Account.id).where(Account.email == who.actor)).scalar_one()
-    found = brought.found(account_id, arguments["key"])
+    found = brought.found(_account_of(engine, who), arguments["key"])
     brought.judge(engine, who, found, lambda file, rows: progress(marked("Reading"), rows, 0))
     return {"name": found.name}
 
@@ -128,6 +132,12 @@ def print_statements(engine: Engine, arguments: Arguments, who: Who, progress: P
         progress=lambda done, whole: progress(marked("Printing statements"), done, whole),
     )
     return {"month": arguments["month"], "number": len(papers)}
+
+
+def _account_of(engine: Engine, who: Who) -> int:
+    with reading(engine) as connection:
+        asked = select(Account.id).where(Account.email == who.actor)
+        return int(connection.execute(asked).scalar_one())
 
 
 def _day(written: str | None) -> dt.date | None:

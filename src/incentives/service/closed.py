@@ -129,7 +129,7 @@ def pay(connection: Connection, first: dt.date) -> list[Payout]:
 
 def paid_lines(connection: Connection, first: dt.date, payee_id: str) -> list[Entry]:
     """The entries that a payee's pay for a closed month was made from."""
-    return [each for each in settled_in(connection, first) if each.payee_id == payee_id]
+    return list(settled_in(connection, first, payee_id))
 
 
 def handed(connection: Connection, first: dt.date) -> list[Handed]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from marshmallow import Schema, fields
 
 from incentives.documents.written import Unreadable
@@ -57,7 +57,6 @@ def _shown(form: Form, about: str = "", status: int = 200) -> Any:
         kinds=_KINDS,
         field_name=_field_name,
         holding=HOLDING,
-        rules_at=url_for("plans.index") if "plans.index" in current_app.view_functions else "",
         form=form,
         about=about,
     )

@@ -118,6 +118,7 @@ def take(key: str) -> Any:
     came = brought.found(viewer().account_id, key)
     arguments = {
         "folder": str(came.folder),
+        "key": key,
         "accept_good_rows": bool(request.form.get("good_rows")),
         "complete": came.complete,
         "to": url_for("imports.show"),
