@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, select
 
+from incentives.cli.story import PASSWORD
 from incentives.service.verification import breaches
 from incentives.store import tables
 from served import (
@@ -26,7 +27,6 @@ from served import (
     JORIS,
     KIM,
     NOOR,
-    PASSWORD,
     RUBEN,
     SANNE,
     app_on,
