@@ -113,6 +113,17 @@ def test_the_list_leads_to_what_it_is_about_and_is_read_then(story_engine: Engin
     assert 'class="count"' not in client.get("/notices").text
 
 
+def test_what_a_notice_leads_to_is_there_for_whoever_is_told(story_engine: Engine) -> None:
+    telling.look_for_news(story_engine, NOW, TODAY)
+    app = app_on(story_engine)
+    for email in (JORIS, BRAM, NOOR):
+        client = client_of(app, email)
+        for path in {each.about for each in told(story_engine, email)}:
+            assert client.get(path).status_code == 200, path
+    matches = app.url_map.bind("").match
+    assert [matches(path) for path in ("/decisions", "/questions", "/pay/P02")]
+
+
 def test_another_persons_notice_is_not_there(story_engine: Engine) -> None:
     telling.look_for_news(story_engine, NOW, TODAY)
     number = told(story_engine, NOOR)[0].number

@@ -262,7 +262,16 @@ def test_the_pages_read_well_for_everyone(story: Any, tmp_path: Any, browser: Br
         page.fill("#email", KIM)
         page.fill("#password", PASSWORD)
         page.click("main button")
-        for path in ("/people", "/people/add", "/people/1", "/account", "/account/second-step", "/jobs"):
+        for path in (
+            "/people",
+            "/people/add",
+            "/people/1",
+            "/account",
+            "/account/second-step",
+            "/jobs",
+            "/notices",
+            "/hooks",
+        ):
             page.goto(address + path)
             found = Axe().run(page)
             assert found.violations_count == 0, f"{path}: {found.generate_report()}"
