@@ -166,9 +166,13 @@ def note_use(engine: Engine, token: Kept, now: dt.datetime) -> None:
     row = table_of(Token)
     stale = or_(row.c.last_used_at.is_(None), row.c.last_used_at <= now - NOTED_EVERY)
     noted = update(row).where(row.c.id == token.token_id, stale).values(last_used_at=now)
-    with engine.connect().execution_options(writes=True) as connection:
-        with patient(connection, milliseconds=50), suppress(OperationalError), connection.begin():
-            connection.execute(noted)  # where somebody writes for long, a reader does not wait to note this
+    with (
+        engine.connect().execution_options(writes=True) as connection,
+        patient(connection, milliseconds=50),
+        suppress(OperationalError),  # somebody writes for long: a reader does not wait to note this
+        connection.begin(),
+    ):
+        connection.execute(noted)
 
 
 def _asked() -> Any:
