@@ -20,10 +20,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine
 
 from incentives.cli.story import PASSWORD
@@ -181,3 +182,23 @@ def _chromium() -> Path:
     found = needs.chromium()
     assert found is not None, "Chromium is missing: scripts/system_packages browser"
     return Path(found)
+
+
+def signed_in(
+    browser: Browser,
+    address: str,
+    email: str,
+    *,
+    width: int = 1280,
+    height: int = 800,
+    scheme: Literal["light", "dark"] = "light",
+) -> Page:
+    """A page of somebody who has signed in as people do."""
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB")
+    page = context.new_page()
+    page.goto(f"{address}/login")
+    page.fill("#email", email)
+    page.fill("#password", PASSWORD)
+    page.press("#password", "Enter")
+    page.wait_for_url(lambda url: "/login" not in url)
+    return page

@@ -26,11 +26,13 @@ from access import PEOPLE, read_table
 from incentives.papers.languages import speaker
 from incentives.service import decisions, runs, tokens
 from incentives.service.deliveries import import_folder
+from incentives.service.months import close
 from incentives.store import tables
 from incentives.store.acts import Who
 from incentives.store.desk import Account
 from served import FEMKE, RUBEN, app_on, client_of, copied, token_in
 
+AUGUST, SEPTEMBER = dt.date(2026, 8, 1), dt.date(2026, 9, 1)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -73,6 +75,10 @@ def engine(story: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[En
     number = decisions.adjust(engine, who(FEMKE), CANARY, 87_654_32, "EUR", dt.date(2026, 8, 2))
     decisions.decide(engine, who(RUBEN), "adjustment", number, "approve")
     runs.run(engine, who(FEMKE), as_of=dt.date(2026, 8, 31))
+    close(engine, who(RUBEN), AUGUST, waive=dict.fromkeys(("exceptions", "payroll"), "to be closed"))
+    number = decisions.adjust(engine, who(FEMKE), CANARY, 76_543_21, "EUR", dt.date(2026, 9, 2))
+    decisions.decide(engine, who(RUBEN), "adjustment", number, "approve")
+    runs.run(engine, who(FEMKE), as_of=dt.date(2026, 9, 30))
     yield engine
     engine.dispose()
 
@@ -131,7 +137,7 @@ VALUES: Mapping[str, Sequence[str]] = {
     "payee_id": ["P01", "P08", CANARY, "P404"],
     "invoice_id": ["INV-26-019", "INV-98-001", "INV-404"],
     "customer_id": ["C101", "C998", "C404"],
-    "month": ["2026-07", "2026-08"],
+    "month": ["2026-08", "2026-09"],
     "quarter": ["2026-04", "2026-07"],
     "plan": ["account-executive", "no-such-plan"],
     "version": ["2026-04-01"],
@@ -139,7 +145,7 @@ VALUES: Mapping[str, Sequence[str]] = {
     "act_id": ["1"],
     "kind": ["adjustment"],
     "profile": ["generic"],
-    "name": ["payroll-generic-2026-07.csv"],
+    "name": ["payroll-generic-2026-08.csv"],
     "step": ["exceptions"],
     "key": ["none"],
     "team": ["north", "no-such-team"],
@@ -203,6 +209,7 @@ def sweep(app: Flask, visitors: Mapping[str | None, Visitor]) -> Sweep:
                 told = frozenset(each for each in canary if each in said)
                 at_the_door = answered.headers.get("Location", "").startswith("/login")
                 kept_out = at_the_door or answered.status_code in (401, 403)
+                answered.close()
                 answers.append(Answer(method, address, rule.rule, role, answered.status_code, kept_out, told))
     return Sweep(answers, looked, log.getvalue())
 
@@ -245,19 +252,18 @@ PAYS = ("/payroll", "/api/v1/payouts")
 
 
 def amounts(engine: Engine) -> set[str]:
-    """The canary's pay, as any page, paper or program would write it."""
-    found = earned(engine)
-    return {text for minor in (*found, sum(found)) for text in written(minor)}
+    """The canary's pay, as any page, paper or program would write it: of the closed month and of the open one."""
+    closed, posted = earned(engine, AUGUST), earned(engine, SEPTEMBER)
+    assert len(closed) >= 2 and posted and min(closed | posted) > 1_000_00
+    return {text for minor in (*closed, *posted, sum(closed)) for text in written(minor)}
 
 
-def earned(engine: Engine) -> set[int]:
+def earned(engine: Engine, month: dt.date) -> set[int]:
     """What the canary earned, in minor units; what paid it out is left out."""
     entry = tables.Entry
     with engine.connect() as connection:
-        asked = select(entry.amount_minor).where(entry.payee_id == CANARY, entry.kind != "payout")
-        found = set(connection.execute(asked).scalars())
-    assert len(found) >= 2 and min(found) > 1_000_00
-    return found
+        asked = select(entry.amount_minor).where(entry.payee_id == CANARY, entry.month == month)
+        return set(connection.execute(asked.where(entry.kind != "payout")).scalars())
 
 
 def written(minor: int) -> set[str]:
@@ -281,7 +287,7 @@ def test_the_canary_sings_to_those_who_may_hear_it(app: Flask, visitors: Mapping
 
 
 def test_no_amount_and_no_name_of_anybody_out_of_reach_is_in_any_answer(app: Flask, sweep: Sweep) -> None:
-    leaks, paid = [], written(sum(earned(app.extensions["books"])))
+    leaks, paid = [], written(sum(earned(app.extensions["books"], AUGUST)))
     for each in sweep.answers:
         hidden = set(each.told)
         if each.role in MAY_SEE_THE_CANARY:

@@ -165,7 +165,7 @@ def _books(dataset: Path, last_day: dt.date, out: Path) -> None:
 
 
 def _who(actor: str) -> Who:
-    return Who(actor, dt.datetime.now(dt.UTC))
+    return Who(actor, dt.datetime.combine(TODAY, dt.time(7), dt.UTC))
 
 
 def _close_through(engine: Engine, last_day: dt.date) -> months.ClosedMonth:

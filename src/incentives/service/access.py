@@ -98,9 +98,11 @@ def _reports(connection: Connection, manager_id: str, today: dt.date) -> Iterabl
     return connection.execute(asked).scalars()
 
 
-def reach_payee(viewer: Viewer, payee_id: str) -> str:
-    """The payee, if the viewer sees their pay; :class:`NotThere` if not."""
-    if not viewer.sees_pay_of(payee_id):
+def reach_payee(connection: Connection, viewer: Viewer, payee_id: str) -> str:
+    """The payee, if there is one and the viewer sees their pay; :class:`NotThere` if not."""
+    payee = tables.Payee
+    asked = select(payee.id).where(payee.payee_id == payee_id, payee.known_until.is_(None))
+    if not viewer.sees_pay_of(payee_id) or connection.execute(asked).first() is None:
         raise NotThere(payee_id)
     return payee_id
 

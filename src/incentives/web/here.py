@@ -60,7 +60,8 @@ def viewer() -> Viewer:
 
 def who(reason: str = "") -> Who:
     """Who does it, now, and why: as an act has it."""
-    return Who(viewer().actor, dt.datetime.now(dt.UTC), reason.strip(), request_id())
+    now = dt.datetime.now(dt.UTC)
+    return Who(viewer().actor, dt.datetime.combine(today(), now.timetz()), reason.strip(), request_id())
 
 
 def request_id() -> str:

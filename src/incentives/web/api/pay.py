@@ -82,7 +82,7 @@ def list_statements(asked: dict[str, Any]) -> dict[str, Any]:
 @statements.alt_response(304, description="It is still what `If-None-Match` says.")
 def get_statement(quarter: dt.date, payee_id: str) -> Response:
     """A statement as it was fixed at the close"""
-    document, sha256 = listing.statement(reader(), quarter, reach_payee(viewer(), payee_id))
+    document, sha256 = listing.statement(reader(), quarter, reach_payee(reader(), viewer(), payee_id))
     return tagged(json.loads(document), sha256)
 
 
@@ -92,7 +92,7 @@ def get_statement(quarter: dt.date, payee_id: str) -> Response:
 @statements.alt_response(304, description="You have it.")
 def get_statement_pdf(quarter: dt.date, payee_id: str) -> Response:
     """A statement on paper; printed the first time somebody asks, and kept"""
-    _, sha256 = listing.statement(reader(), quarter, reach_payee(viewer(), payee_id))
+    _, sha256 = listing.statement(reader(), quarter, reach_payee(reader(), viewer(), payee_id))
     if sha256 in request.if_none_match:
         return Response(status=304)
     (paper,) = issuing.printed(books(), who(), quarter, payee_id)
@@ -156,7 +156,7 @@ def explain(asked: dict[str, Any], payee_id: str) -> dict[str, Any]:
     """
     language = asked.get("language") or viewer().language
     found = explaining.explain(
-        reader(), reach_payee(viewer(), payee_id), asked["cause"], language, month=asked.get("month")
+        reader(), reach_payee(reader(), viewer(), payee_id), asked["cause"], language, month=asked.get("month")
     )
     if not found:
         raise NotThere(asked["cause"])
@@ -303,7 +303,7 @@ def list_questions(asked: dict[str, Any]) -> dict[str, Any]:
 @questions.response(201, _ASKED)
 def ask(body: dict[str, str]) -> dict[str, Any]:
     """Ask about every line of a cause; a take-back among them waits for the answer"""
-    payee_id = reach_payee(viewer(), body["payee_id"])
+    payee_id = reach_payee(reader(), viewer(), body["payee_id"])
     return {"questions": decisions.ask(books(), who(), payee_id, body["cause"], body["question"])}
 
 

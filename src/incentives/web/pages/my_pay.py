@@ -80,7 +80,7 @@ def _whose(payee_id: str) -> Whose | None:
     """Whose pay is asked for; ``None``: no one's in particular, by somebody who sees all."""
     own = viewer().payee_id
     if payee_id:
-        return Whose(reach_payee(viewer(), payee_id), payee_id == own)
+        return Whose(reach_payee(reader(), viewer(), payee_id), payee_id == own)
     if own:
         return Whose(own, True)
     if viewer().sees_all_pay:
@@ -364,7 +364,7 @@ def _by_customer(lines: Iterable[_Line]) -> list[_Group]:
 @allow()
 def why(payee_id: str) -> Any:
     """Why a line is what it is: in place, or as a page of its own."""
-    return _why_shown(reach_payee(viewer(), payee_id), Form())
+    return _why_shown(reach_payee(reader(), viewer(), payee_id), Form())
 
 
 def _why_shown(payee_id: str, form: Form) -> Any:
@@ -422,7 +422,7 @@ def _holds_disputed() -> bool:
 @allow("rep", "manager", "credit", "author", "approver")
 def ask(payee_id: str) -> Any:
     """Ask about a line. A take-back waits until it is answered."""
-    reach_payee(viewer(), payee_id)
+    reach_payee(reader(), viewer(), payee_id)
     form = Form.sent()
     try:
         decisions.ask(books(), who(), payee_id, str(form["cause"]), str(form["question"]).strip())
@@ -452,7 +452,7 @@ AGES = (
 @allow()
 def waits(payee_id: str) -> Any:
     """What waits on cash for a payee, by days past due."""
-    return _waits_shown(reach_payee(viewer(), payee_id), Form())
+    return _waits_shown(reach_payee(reader(), viewer(), payee_id), Form())
 
 
 def _waits_shown(payee_id: str, form: Form) -> str:
@@ -473,7 +473,7 @@ def _waits_shown(payee_id: str, form: Form) -> str:
 @allow()
 def waiting_total(payee_id: str) -> str:
     """What waits on cash, in one figure: a fragment, since it has to be calculated."""
-    reach_payee(viewer(), payee_id)
+    reach_payee(reader(), viewer(), payee_id)
     currency = request.args.get("currency", "")
     if currency not in EXPONENTS:
         raise NotThere(currency)
@@ -486,7 +486,7 @@ def waiting_total(payee_id: str) -> str:
 @allow("rep", "manager", "credit", "author", "approver")
 def warn(payee_id: str) -> Any:
     """Tell credit early about a customer."""
-    reach_payee(viewer(), payee_id)
+    reach_payee(reader(), viewer(), payee_id)
     form = Form.sent()
     invoice_id = str(form["invoice_id"])
     found = {each.invoice_id: each for each in _waiting_of(payee_id)}

@@ -40,7 +40,7 @@ def index() -> Any:
 @allow()
 def of_payee(payee_id: str) -> Any:
     """A payee's statements and plan letters."""
-    reach_payee(viewer(), payee_id)
+    reach_payee(reader(), viewer(), payee_id)
     rules = Known(reader()).rules()
     return render_template(
         "statements/payee.html",
@@ -115,7 +115,7 @@ def acknowledge(quarter: str, payee_id: str) -> Any:
 @allow()
 def letter(payee_id: str, plan: str, version: str) -> Any:
     """The letter of a plan version, as it was approved."""
-    found = _letter(reach_payee(viewer(), payee_id), plan, version)
+    found = _letter(reach_payee(reader(), viewer(), payee_id), plan, version)
     return render_template(
         "statements/letter.html",
         payee_id=payee_id,
@@ -166,7 +166,7 @@ def _quarter(quarter: str) -> dt.date:
 
 
 def _reached(quarter: str, payee_id: str) -> Issued:
-    issued = statements.issued(reader(), _quarter(quarter), reach_payee(viewer(), payee_id))
+    issued = statements.issued(reader(), _quarter(quarter), reach_payee(reader(), viewer(), payee_id))
     if issued is None:
         raise NotThere(month_name(_quarter(quarter)))
     return issued
