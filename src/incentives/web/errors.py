@@ -39,8 +39,16 @@ def set_up(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(CSRFError, _expired)
     app.register_error_handler(NotThere, lambda _: answer(404))
-    app.register_error_handler(Rejected, lambda rejected: answer(422, rejected.problems))
+    app.register_error_handler(Rejected, _rejected)
     app.register_error_handler(Exception, _unforeseen)
+
+
+def _rejected(rejected: Rejected) -> Response:
+    """Empty books are no mistake of whoever opens a page: it says what will be there, and where to begin."""
+    is_page = request.method == "GET" and not request.path.startswith("/api/")
+    if is_page and {each.code for each in rejected.problems} == {"nothing-yet"}:
+        return make_response(render_template("empty_books.html"))
+    return answer(422, rejected.problems)
 
 
 def _http(error: HTTPException) -> Any:
