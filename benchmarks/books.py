@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import gc
-import os
 import resource
 import tempfile
 import threading
@@ -215,9 +214,8 @@ def _cpu_seconds() -> float:
 
 def _with_cpu(work: Callable[[], object]) -> tuple[float, float]:
     """Seconds by the clock, and CPU of this process and its workers (a database server's is not in it)."""
-    before = os.times()
-    spent = _timed(work)
-    return spent, sum(os.times()[:4]) - sum(before[:4])
+    before = _cpu_seconds()
+    return _timed(work), _cpu_seconds() - before
 
 
 @contextmanager
