@@ -57,6 +57,7 @@ def nothing_serves(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Commands that would serve until they are stopped say where, and end; a server of its own is tested apart."""
     served: list[str] = []
     monkeypatch.setattr("incentives.cli.serving.run", lambda url, *_, **__: served.append(url.database or ""))
+    monkeypatch.setattr("incentives.cli.serving._work", lambda *_: None)
     monkeypatch.setattr("getpass.getpass", lambda _: "a password that was typed")
     return served
 
