@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, select
 
+from incentives.service.acknowledging import acknowledge_letter
 from incentives.service.decisions import adjust, answer, ask, decide, hold, release
 from incentives.service.deliveries import import_folder
 from incentives.service.issuing import printed
@@ -76,6 +77,7 @@ def decisions(engine: Engine) -> None:
     for subject in ("INV-26-002", "INV-26-003"):
         decide(engine, BEN, "hold", hold(engine, ANA, "invoice", subject), "approve")
     decide(engine, CEM, "release", release(engine, BEN, 1), "approve")
+    acknowledge_letter(engine, ANA, "P01", "account-executive", dt.date(2025, 1, 1))
     for number in ask(engine, ANA, "P01", "pay-25-001", "Is this right?"):
         answer(engine, BEN, number, "It is.")
 
