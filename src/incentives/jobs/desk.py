@@ -95,10 +95,8 @@ def look(engine: Engine, connection: Connection, viewer: Viewer, number: int) ->
     if found is None or (found.account_id != viewer.account_id and not viewer.has("admin")):
         raise NotThere(str(number))
     job = _job(found)
-    if found.account_id != viewer.account_id:  # how it went, in a word or a number; not the figures it found
-        said = {
-            name: value for name, value in job.result.items() if name == "problems" or not isinstance(value, list)
-        }
+    if found.account_id != viewer.account_id:  # how it went, in a number; neither figures nor what was wrong
+        said = {name: value for name, value in job.result.items() if isinstance(value, int)}
         job = replace(job, result=said)
     if job.state != "running":
         return job

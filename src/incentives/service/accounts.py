@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from incentives.errors import Problem, Rejected
 from incentives.service.access import ROLES, NotThere
 from incentives.store import tables
 from incentives.store.acts import Who, record
-from incentives.store.desk import Account, Session
+from incentives.store.desk import Account, Session, Token
 from incentives.store.engine import writing
 
 LANGUAGES = ("en", "nl")
@@ -41,6 +42,9 @@ def add(engine: Engine, who: Who, person: Person, password: str | None = None) -
         problems = [*_mistakes(connection, person)]
         if _of_email(connection, person.email) is not None:
             problems.append(_problem("email", "taken", f"{person.email} has an account.", "Change that one."))
+        if person.payee_id and _of_payee(connection, person.payee_id) is not None:
+            sentence = f"{person.payee_id} has another account."
+            problems.append(_problem("payee_id", "taken", sentence, "Switch that one off first."))
         if problems:
             raise Rejected(problems)
         values = _values(person) | {
@@ -63,22 +67,33 @@ def change(engine: Engine, who: Who, account_id: int, person: Person, *, active:
             raise NotThere(str(account_id))
         before: dict[str, Any] = dict(found)
         problems = [*_mistakes(connection, person)]
-        if before["email"] == who.actor and (not active or set(person.roles) != set(before["role_names"].split())):
-            sentence = "Nobody changes their own roles or switches themselves off."
+        values = _values(person) | {"active": active}
+        own = ("email", "role_names", "payee_id", "active")
+        if before["email"] == who.actor and any(before[name] != values[name] for name in own):
+            sentence = "Nobody changes their own address, roles or payee, or switches themselves off."
             problems.append(_problem("roles", "second-person", sentence, "Ask a colleague."))
+        if active and person.payee_id and _of_payee(connection, person.payee_id) not in (None, account_id):
+            sentence = f"{person.payee_id} has another account."
+            problems.append(_problem("payee_id", "taken", sentence, "Switch that one off first."))
         other = _of_email(connection, person.email)
         if other not in (None, account_id):
             problems.append(_problem("email", "taken", f"{person.email} has an account.", "Change that one."))
         if problems:
             raise Rejected(problems)
-        values = _values(person) | {"active": active}
         if all(before[name] == value for name, value in values.items()):
             return
         record(connection, who, "access", person.email, before=_said(before), after=_said(values))
         if any(before[name] != values[name] for name in ("role_names", "payee_id", "active", "email")):
             values["fs_uniquifier"] = uuid.uuid4().hex
-            connection.execute(delete(Session).where(Session.account_id == account_id))
+            end_all(connection, account_id, who.at)
         connection.execute(update(Account).where(Account.id == account_id).values(**values))
+
+
+def end_all(connection: Connection, account_id: int, at: dt.datetime) -> None:
+    """End whatever is signed in as an account: its sessions, and its tokens for good."""
+    connection.execute(delete(Session).where(Session.account_id == account_id))
+    mine = (Token.account_id == account_id) & Token.revoked_at.is_(None)
+    connection.execute(update(Token).where(mine).values(revoked_at=at))
 
 
 def sign_out_everywhere(engine: Engine, account_id: int) -> None:
@@ -96,6 +111,11 @@ def read_in(engine: Engine, account_id: int, language: str) -> None:
 
 def _of_email(connection: Connection, email: str) -> int | None:
     asked = select(Account.id).where(Account.email == email.strip().lower())
+    return connection.execute(asked).scalar()
+
+
+def _of_payee(connection: Connection, payee_id: str) -> int | None:
+    asked = select(Account.id).where(Account.payee_id == payee_id, Account.active)
     return connection.execute(asked).scalar()
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, delete, func, select, update
 from incentives.documents.written import shown
 from incentives.errors import Problem, Rejected
 from incentives.service.access import NotThere
-from incentives.service.accounts import LANGUAGES
+from incentives.service.accounts import LANGUAGES, end_all
 from incentives.store import tables
 from incentives.store.acts import Who, record
 from incentives.store.desk import Account, Session
@@ -153,7 +153,7 @@ def _sign_in_otherwise(engine: Engine, who: Who, account_id: int, says: str, val
     with writing(engine) as connection:
         email = _email_of(connection, account_id)
         record(connection, who, "access", email, after=says)
-        connection.execute(delete(Session).where(Session.account_id == account_id))
+        end_all(connection, account_id, who.at)
         values = values | {"fs_uniquifier": uuid.uuid4().hex}
         connection.execute(update(Account).where(Account.id == account_id).values(**values))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Flask, current_app, g, request, session
 from flask_login import user_logged_in, user_logged_out
+from flask_login.utils import _user_context_processor
 from flask_security import (
     Form,
     RoleMixin,
@@ -32,7 +33,7 @@ from incentives.service import tokens
 from incentives.service.access import viewer_of
 from incentives.store import desk
 from incentives.store.tables import table_of
-from incentives.web.here import books, look_again, reader, speak, today
+from incentives.web.here import books, look_again, now, reader, speak, today
 
 SESSION = "signed_in"
 LASTS = dt.timedelta(hours=12)
@@ -72,7 +73,9 @@ def set_up(app: Flask) -> Security:
     app.extensions["accounts"] = accounts
     datastore = SQLAlchemySessionUserDatastore(accounts, User, Role)
     security = Security(app, datastore, two_factor_rescue_form=NoRescue)
-    security.principal.identity_loaders.clear()  # it would look the account up with every request, unasked
+    # both would look the account up with every request, unasked, and so wait for whoever writes
+    security.principal.identity_loaders.clear()
+    app.template_context_processors[None].remove(_user_context_processor)
     app.teardown_appcontext(lambda _: accounts.remove())
     user_logged_in.connect(_began, app)
     user_logged_out.connect(_ended, app)
@@ -151,12 +154,12 @@ def find_viewer() -> None:
 def _find_program() -> None:
     """The account that a bearer token acts as."""
     kind, _, written = request.headers.get("Authorization", "").partition(" ")
-    now = dt.datetime.now(dt.UTC)
-    token = tokens.find(reader(), written.strip(), now) if kind.lower() == "bearer" else None
+    moment = now()
+    token = tokens.find(reader(), written.strip(), moment) if kind.lower() == "bearer" else None
     if token is None:
         return
     g.token, g.viewer = token, tokens.viewer_with(reader(), token, today())
-    tokens.note_use(books(), token, now)
+    tokens.note_use(books(), token, moment)
 
 
 def _sha256(name: str) -> str:

@@ -54,6 +54,14 @@ LARGEST_BYTES = 64 * 1024 * 1024
 ATTEMPTS = "10 per minute; 60 per hour"
 """How often one address may try to sign in."""
 
+GUESSABLE = (
+    "security.login",
+    "security.two_factor_token_validation",
+    "security.change_password",
+    "security.verify",
+)
+"""Where a password or a code is asked for."""
+
 
 def create_app(engine: Engine, settings: Settings) -> Flask:
     """The application on a store. Raises :class:`~incentives.store.upgrade.StoreNotReady` where the store is not
@@ -83,8 +91,9 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     errors.set_up(app)
     pages.set_up(app)
     api.set_up(app, csrf, limiter)
-    limited: Any = limiter.limit(ATTEMPTS, methods=["POST"])(app.view_functions["security.login"])
-    app.view_functions["security.login"] = limited
+    for name in GUESSABLE:
+        limited: Any = limiter.limit(ATTEMPTS, methods=["POST"])(app.view_functions[name])
+        app.view_functions[name] = limited
     app.after_request(_headers)
     app.teardown_request(lambda _: look_again())
     app.extensions["policies"] = policies_of(app, OF_LIBRARIES)

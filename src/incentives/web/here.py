@@ -60,8 +60,12 @@ def viewer() -> Viewer:
 
 def who(reason: str = "") -> Who:
     """Who does it, now, and why: as an act has it."""
-    now = dt.datetime.now(dt.UTC)
-    return Who(viewer().actor, dt.datetime.combine(today(), now.timetz()), reason.strip(), request_id())
+    return Who(viewer().actor, now(), reason.strip(), request_id())
+
+
+def now() -> dt.datetime:
+    """This moment, on the day that :func:`today` says."""
+    return dt.datetime.combine(today(), dt.datetime.now(dt.UTC).timetz())
 
 
 def request_id() -> str:

@@ -19,7 +19,7 @@ from incentives.store.desk import Account
 from incentives.web import welcome as links
 from incentives.web.accounts import SESSION, hash_of
 from incentives.web.forms import Form
-from incentives.web.here import books, reader, request_id, speak, viewer, who
+from incentives.web.here import books, now, reader, request_id, speak, viewer, who
 from incentives.web.policy import allow, public
 
 blueprint = Blueprint("account", __name__)
@@ -56,7 +56,7 @@ def _page(form: Form, token_form: Form | None = None, made: str = "") -> Any:
         made=made,
         scopes=scopes,
         days=DAYS,
-        tokens=[each for each in tokens.tokens(reader(), own.account_id) if each.is_good(_now())],
+        tokens=[each for each in tokens.tokens(reader(), own.account_id) if each.is_good(now())],
         sessions=people.sessions(reader(), own.account_id, _now()),
         here=hashlib.sha256(session.get(SESSION, "").encode()).hexdigest()[: people.KEY],
     )

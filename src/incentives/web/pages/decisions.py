@@ -110,7 +110,7 @@ HOLDING = {
 @allow("author", "approver")
 def decide(kind: str, number: int) -> Any:
     """Approve or reject; keep or replace."""
-    if kind not in decisions.CHOICES:
+    if kind not in decisions.CHOICES or kind == "rule":  # a rule is decided where its effect is seen: /changes
         raise NotThere(kind)
     form = Form.sent()
     choice = str(form["choice"])

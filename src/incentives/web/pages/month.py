@@ -202,7 +202,7 @@ def _outlook(period: Period) -> Outlook:
         found = outlook.outlook(books(), who(), period.first)
         _outlooks()[found.actor] = found
         while len(_outlooks()) > MOST_KEPT:
-            _outlooks().popitem()
+            _outlooks().pop(next(iter(_outlooks())))
     return found
 
 

@@ -14,7 +14,7 @@ from incentives.service.access import ROLES
 from incentives.web import welcome
 from incentives.web.accounts import hash_of
 from incentives.web.forms import Form
-from incentives.web.here import books, look_again, reader, speak, viewer, who
+from incentives.web.here import books, look_again, now, reader, speak, viewer, who
 from incentives.web.policy import allow
 
 blueprint = Blueprint("people", __name__, url_prefix="/people")
@@ -146,7 +146,7 @@ def _told_link(number: int) -> Any:
 def _form(form: Form, template: str, **more: Any) -> str:
     found = more.get("found")
     if found is not None:
-        more["tokens"] = [each for each in tokens.tokens(reader(), found.account_id) if each.is_good(_now())]
+        more["tokens"] = [each for each in tokens.tokens(reader(), found.account_id) if each.is_good(now())]
     listed = [("", speak().say(marked("Nobody who is paid here"))), *people.payees(reader())]
     options = [(value, f"{name} ({value})" if value else name) for value, name in listed]
     return render_template(template, form=form, roles=ROLES, says=SAYS, payees=options, **more)
