@@ -29,7 +29,7 @@ from sqlalchemy import Engine
 
 from incentives.cli.story import PASSWORD
 from incentives.store.engine import engine_for, read_url
-from incentives.web import create_app
+from incentives.web import create_app, operators
 from incentives.web.settings import Settings
 
 PROJECT = Path(__file__).parent.parent
@@ -114,6 +114,7 @@ def serving(database: Path) -> Iterator[str]:
     )
     arguments = [f"sqlite:///{database}", str(port), TODAY.isoformat()]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src")}
+    environment.pop(operators.FOLDER, None)  # a server counts for itself, not with the apps of these tests
     log = database.with_name("server.log")
     with log.open("wb") as written:
         process = subprocess.Popen(
