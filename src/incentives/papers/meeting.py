@@ -8,10 +8,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from incentives.calendar import period_of
@@ -20,6 +18,7 @@ from incentives.ledger.together import Age, Metric, TeamPool, TeamQuarter, Told
 from incentives.papers.charts import EARNED, TAKEN_BACK, Bar, Bars, bars_chart
 from incentives.papers.languages import Speaker, marked, speaker
 from incentives.papers.records import became, tone
+from incentives.papers.rendering import environment
 from incentives.papers.statement.document import plain
 from incentives.papers.statement.words import (
     EN_DASH,
@@ -34,7 +33,6 @@ from incentives.papers.statement.words import (
     shown,
     spoken,
 )
-from incentives.places import data_dir
 
 Shown = dict[str, Any]
 
@@ -275,7 +273,7 @@ def pack_pdf(says: Shown, company: str) -> bytes:
     """The pack for the monthly meeting: one A4 document, tagged; the same texts give the same bytes."""
     from incentives.papers.statement.sheets import printed  # a second to load: only who prints waits for it
 
-    html = _environment(says["language"]).get_template("pack.html").render(says | _sheet(company))
+    html = environment("pack", says["language"]).get_template("pack.html").render(says | _sheet(company))
     return printed((html, hashlib.sha256(html.encode()).hexdigest()[:32].encode()), LOOKS)
 
 
@@ -285,18 +283,3 @@ def _sheet(company: str) -> Shown:
         "sheet_number": Markup('<span class="sheet-number"></span>'),
         "sheet_count": Markup('<span class="sheet-total"></span>'),
     }
-
-
-@lru_cache
-def _environment(language: Language) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(data_dir("templates") / "pack"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    words = speaker(language).translations
-    environment.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    return environment

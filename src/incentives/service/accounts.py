@@ -39,12 +39,7 @@ def add(engine: Engine, who: Who, person: Person, password: str | None = None) -
     Raises :class:`Rejected` with every mistake: an address that is none or is taken, unknown roles or payees.
     """
     with writing(engine) as connection:
-        problems = [*_mistakes(connection, person)]
-        if _of_email(connection, person.email) is not None:
-            problems.append(_problem("email", "taken", f"{person.email} has an account.", "Change that one."))
-        if person.payee_id and _of_payee(connection, person.payee_id) is not None:
-            sentence = f"{person.payee_id} has another account."
-            problems.append(_problem("payee_id", "taken", sentence, "Switch that one off first."))
+        problems = [*_mistakes(connection, person), *_taken(connection, person)]
         if problems:
             raise Rejected(problems)
         values = _values(person) | {
@@ -72,12 +67,7 @@ def change(engine: Engine, who: Who, account_id: int, person: Person, *, active:
         if before["email"] == who.actor and any(before[name] != values[name] for name in own):
             sentence = "Nobody changes their own address, roles or payee, or switches themselves off."
             problems.append(_problem("roles", "second-person", sentence, "Ask a colleague."))
-        if active and person.payee_id and _of_payee(connection, person.payee_id) not in (None, account_id):
-            sentence = f"{person.payee_id} has another account."
-            problems.append(_problem("payee_id", "taken", sentence, "Switch that one off first."))
-        other = _of_email(connection, person.email)
-        if other not in (None, account_id):
-            problems.append(_problem("email", "taken", f"{person.email} has an account.", "Change that one."))
+        problems += _taken(connection, person, account_id, active=active)
         if problems:
             raise Rejected(problems)
         if all(before[name] == value for name, value in values.items()):
@@ -107,6 +97,19 @@ def read_in(engine: Engine, account_id: int, language: str) -> None:
     assert language in LANGUAGES
     with engine.begin() as connection:
         connection.execute(update(Account).where(Account.id == account_id).values(language=language))
+
+
+def _taken(
+    connection: Connection, person: Person, account_id: int | None = None, *, active: bool = True
+) -> list[Problem]:
+    """What another account has already: the address, and the payee where this one is to be in use."""
+    found = []
+    if _of_email(connection, person.email) not in (None, account_id):
+        found.append(_problem("email", "taken", f"{person.email} has an account.", "Change that one."))
+    if active and person.payee_id and _of_payee(connection, person.payee_id) not in (None, account_id):
+        sentence = f"{person.payee_id} has another account."
+        found.append(_problem("payee_id", "taken", sentence, "Switch that one off first."))
+    return found
 
 
 def _of_email(connection: Connection, email: str) -> int | None:

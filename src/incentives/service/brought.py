@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -169,7 +170,7 @@ def _flat(files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[byte
                         continue
                     with packed.open(each) as inside:
                         yield each.filename, inside
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zipfile.zlib.error):  # type: ignore[attr-defined]
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error):
             _refuse(name, "unreadable-zip", "It cannot be unpacked.", "Make the zip again, without a password.")
 
 

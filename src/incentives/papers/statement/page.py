@@ -11,12 +11,12 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from incentives.facts import Language
 from incentives.papers.charts import BONUS, EARNED, PAID, TAKEN_BACK, Bar, Bars, bars_chart
 from incentives.papers.languages import Speaker, marked, speaker
+from incentives.papers.rendering import environment
 from incentives.papers.statement.document import Document
 from incentives.papers.statement.words import (
     EN_DASH,
@@ -56,22 +56,7 @@ def paper_html(document: Document, language: Language, seal: str | None) -> str:
 
 def _rendered(template: str, document: Document, language: Language, seal: str | None) -> str:
     page = Page(document, speaker(language))
-    return _environment(language).get_template(template).render(page.shown(seal))
-
-
-@lru_cache
-def _environment(language: Language) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(data_dir("templates") / "statement"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    words = speaker(language).translations
-    environment.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    return environment
+    return environment("statement", language).get_template(template).render(page.shown(seal))
 
 
 @lru_cache

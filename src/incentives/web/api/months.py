@@ -19,10 +19,10 @@ from incentives.service.listing import instant
 from incentives.service.standing import Standing, standing
 from incentives.web.api.frame import Conflicting, Noun, opens, page
 from incentives.web.api.shapes import (
-    AMOUNT,
     AMOUNTS,
     DAY,
     INSTANT,
+    LINE,
     MAYBE,
     MAYBE_INSTANT,
     MONTH,
@@ -179,21 +179,7 @@ _RUN = said(
     "Run",
     {"run": NUMBER, "month": MONTH, "as_of": DAY, "scope": TEXT, "entries": NUMBER, "at": INSTANT, "by": TEXT},
 )
-_POSTING = said(
-    "Posting",
-    {
-        "payee_id": TEXT,
-        "plan": MAYBE,
-        "component": TEXT,
-        "kind": TEXT,
-        "cause": TEXT,
-        "invoice_id": MAYBE,
-        "earned_on": DAY,
-        "payable_on": DAY,
-        "amount": AMOUNT,
-        "currency": TEXT,
-    },
-)
+_POSTING = said("Posting", LINE)
 _FINDING = said("Finding", {"what": TEXT, "message": TEXT})
 _DID: dict[str, Shape] = {"month": MONTH, "as_of": DAY, "scope": TEXT, "entries": NUMBER, "findings": [_FINDING]}
 _RAN = said("Ran", {"run": NUMBER, **_DID})

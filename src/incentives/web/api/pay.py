@@ -20,8 +20,8 @@ from incentives.service.explaining import Explained
 from incentives.web.api.frame import Conflicting, Noun, opens, page, tagged
 from incentives.web.api.shapes import (
     AMOUNT,
-    DAY,
     INSTANT,
+    LINE,
     LONGEST_TEXT,
     MAYBE,
     MAYBE_INSTANT,
@@ -120,16 +120,7 @@ REASON = {
 _REASON = {"allOf": [{"$ref": "#/components/schemas/Reason"}]}
 _POSTED = said("Posted", {"month": MONTH, "amount": AMOUNT})
 _LINE: dict[str, Shape] = {
-    "payee_id": TEXT,
-    "plan": MAYBE,
-    "component": TEXT,
-    "kind": TEXT,
-    "cause": TEXT,
-    "invoice_id": MAYBE,
-    "earned_on": DAY,
-    "payable_on": DAY,
-    "amount": AMOUNT,
-    "currency": TEXT,
+    **LINE,
     "posted": [_POSTED],
 }
 _PART = said("ExplainedPart", _LINE)

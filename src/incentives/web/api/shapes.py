@@ -51,6 +51,19 @@ AMOUNTS: Json = {
     "description": "An amount for each currency.",
     "examples": [{"EUR": "17851.31"}],
 }
+LINE: dict[str, Shape] = {
+    "payee_id": TEXT,
+    "plan": MAYBE,
+    "component": TEXT,
+    "kind": TEXT,
+    "cause": TEXT,
+    "invoice_id": MAYBE,
+    "earned_on": DAY,
+    "payable_on": DAY,
+    "amount": AMOUNT,
+    "currency": TEXT,
+}
+"""A line of the ledger, posted or to be."""
 
 _DAYS = (
     "occurred_on",
