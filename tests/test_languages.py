@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,20 +12,20 @@ from typing import Any
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from incentives.papers.languages import catalogs
+from incentives.errors import Told, as_plain, from_plain, told
+from incentives.feeds.folder import read_folder
+from incentives.papers.languages import catalogs, speaker
+from test_bad_input import CASES, changed
 
 ROOT = Path(__file__).parent.parent
 SOURCES = (
-    ("src/incentives/papers", "**.py", "python"),
-    ("src/incentives/jobs", "**.py", "python"),
-    ("src/incentives/service", "**.py", "python"),
-    ("src/incentives/web", "**.py", "python"),
+    ("src/incentives", "**.py", "python"),
     ("templates/pack", "**.html", "jinja2"),
     ("templates/statement", "**.html", "jinja2"),
     ("templates/web", "**.html", "jinja2"),
     ("templates/mail", "**.txt", "jinja2"),
 )
-KEYWORDS: dict[str, Any] = dict.fromkeys(("say", "marked", "_", "gettext"))
+KEYWORDS: dict[str, Any] = dict.fromkeys(("say", "told", "marked", "_", "gettext"))
 KEYWORDS |= {"count": (1, 2), "ngettext": (1, 2)}
 
 
@@ -50,6 +52,36 @@ def test_the_same_text_is_written_once_or_the_same_way() -> None:
     said: dict[Any, Any] = {}
     for message in messages():
         assert said.setdefault(message.id, message.string) == message.string, message.id
+
+
+def test_every_mistake_in_files_and_plans_can_be_told_in_dutch(tmp_path: Path) -> None:
+    written, found = {message.id for message in messages()}, set()
+    for number, case in enumerate(CASES):
+        for problem in read_folder(changed(case, tmp_path / str(number))).problems:
+            for text in (problem.sentence, problem.cure):
+                found |= templates(text)
+                again = pickle.loads(pickle.dumps(text))
+                assert again == text == from_plain(json.loads(json.dumps(as_plain(text))))
+                assert speaker("nl").told(again) == speaker("nl").told(text) != text or not text
+                assert speaker("en").told(text) == text
+    assert len(found) > 100
+    assert found - written == set(), "a mistake that speaks English only"
+
+
+def test_what_stood_in_a_file_is_the_same_in_every_language() -> None:
+    what = told("Customer %(key)s", key="This target")
+    sentence = told("%(what)s is not in %(file)s.", what=what, file="100%(key)s.csv")
+    assert sentence == "Customer This target is not in 100%(key)s.csv."
+    assert speaker("nl").told(sentence) == "Klant This target staat niet in 100%(key)s.csv."
+    assert speaker("nl").told("This target") == "This target", "a text that nobody told"
+
+
+def templates(text: str) -> set[str]:
+    """What of a text has to be written in another language: what is made of words."""
+    if not isinstance(text, Told):
+        return set()
+    own = {text.template} if re.search(r"[^\W\d_]", re.sub(r"%\(\w+\)s", "", text.template)) else set()
+    return own.union(*(templates(value) for _, value in text.values))
 
 
 def texts() -> Iterator[tuple[Any, str]]:

@@ -162,3 +162,41 @@ def test_a_large_delivery_is_looked_at_by_a_job(
     leads = re.search(r'href="(/import/waiting/[0-9a-f]{32})"', client.get(address).text)
     assert leads is not None
     assert "events.csv 1 1 0 0 0" in text_of(client.get(leads[1]).text)
+
+
+def test_every_mistake_is_told_in_the_language_of_whoever_reads_it(story_engine: Engine, app: Flask) -> None:
+    client = client_of(app, FEMKE)
+    typed = {"csrf_token": token_in(client.get("/account").text), "name": "Femke Bos", "language": "nl"}
+    assert client.post("/account", data=typed | {"digest": "off"}).status_code == 302
+    rows = (
+        GOOD,
+        BAD,
+        'pay-26-998,payment,INV-26-044,2026-02-30,"1,50",EUR,soon,,,,,,,bank\n',
+        "pay-26-997,paid,INV-26-044,2026-08-01,,EURO,,,,,P99,,supplier,bank\n",
+        "pay-26-996,payment,INV-26-044\n",
+    )
+    plan = b'plan = "new"\ncurrency = "EUR"\nversions = 3\n'
+    files = (
+        ("events.csv", (HEAD + "".join(rows)).encode()),
+        ("payees.csv", b"payee_id\nP50\n"),
+        ("new.toml", plan),
+    )
+    _, _, says = bring(client, *files)
+    wrong = says.partition("Wat er mis is ")[2]
+    assert "3 invoice_id Factuur 'INV-26-999' staat niet in invoices.csv en is ook niet al bekend." in wrong
+    assert "4 occurred_on '2026-02-30' staat niet op de kalender. In februari 2026 zijn er 28 dagen." in wrong
+    assert "5 fault 'supplier' is geen partij die hier schuld kan hebben. Schrijf company of customer." in wrong
+    assert "versions 3 is geen lijst. Schrijf het als lijst: [ … ]." in wrong
+    assert not re.search(r"\b(the|not|and|write|it|to)\b", wrong, re.IGNORECASE), wrong
+
+    _, address, _ = bring(client, files[0])
+    assert send(client, f"{address}/take", good_rows="yes") == 302
+    run_waiting(story_engine)
+    one = re.search(r'href="(/import/\d+)">delivery', client.get("/import").text)
+    assert one is not None
+    says = text_of(client.get(one[1]).text)
+    assert "events.csv, regel 3, invoice_id: Factuur 'INV-26-999' staat niet in invoices.csv" in says
+    send(client, "/account", name="Femke Bos", language="en", digest="off")
+    assert "events.csv, line 3, invoice_id: Invoice 'INV-26-999' is not in invoices.csv" in text_of(
+        client.get(one[1]).text
+    )

@@ -33,7 +33,7 @@ class Day(click.ParamType[dt.date]):
         try:
             return day(str(value)) if self.name == "YYYY-MM-DD" else first_of_month(str(value))
         except Unreadable as unreadable:
-            self.fail(f"{unreadable.sentence} {unreadable.cure}", param, ctx)
+            self.fail(unreadable.said, param, ctx)
 
 
 AS_OF = click.option(

@@ -31,7 +31,7 @@ def adjust(payee: str, amount: str, currency: str, day: dt.date, reason: str, ac
     try:
         amount_minor = read_amount(amount.removeprefix("-"), read_currency(currency))
     except Unreadable as error:
-        raise click.ClickException(f"{error.sentence} {error.cure}") from None
+        raise click.ClickException(error.said) from None
     signed = -amount_minor if amount.startswith("-") else amount_minor
     with books() as engine:
         number = decisions.adjust(engine, who(actor, reason), payee, signed, currency, day)

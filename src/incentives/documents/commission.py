@@ -33,6 +33,7 @@ from incentives.documents.fields import (
     raise_all,
     rising,
 )
+from incentives.errors import marked, told
 from incentives.money import PPM
 from incentives.rules.commission import (
     Attribute,
@@ -90,8 +91,9 @@ class StepSchema(Document):
     @validates_schema(skip_on_field_errors=False, pass_original=True)
     def _does_something(self, data: Mapping[str, Any], original: Any, **kwargs: Any) -> None:
         if isinstance(original, Mapping) and not {"factor", "add"} & set(original):
-            cure = "Write factor = 1 where nothing changes."
-            raise_all({"factor": [Mistake("missing-key", "The step has neither factor nor add.", cure)]})
+            sentence = told("The step has neither factor nor add.")
+            cure = told("Write factor = 1 where nothing changes.")
+            raise_all({"factor": [Mistake("missing-key", sentence, cure)]})
 
 
 class DayMultiplierSchema(Document):
@@ -107,8 +109,9 @@ class DayMultiplierSchema(Document):
         errors: Errors = {"steps": rising(data.get("steps") or (), "from_days", str, "step")}
         for key in ("pause_while_disputed", "forgive_if_warned"):
             if data.get(key) and data.get("by") != "days_late":
-                sentence = f"{key} changes nothing by {data.get('by')}."
-                errors[key] = [Mistake("does-not-fit", sentence, 'Leave it out, or use by = "days_late".')]
+                sentence = told("%(key)s changes nothing by %(by)s.", key=key, by=data.get("by"))
+                cure = told('Leave it out, or use by = "days_late".')
+                errors[key] = [Mistake("does-not-fit", sentence, cure)]
         raise_all(errors)
 
 
@@ -126,7 +129,8 @@ class ValueMultiplierSchema(Document):
         errors: Errors = {}
         for value in given if known and isinstance(given, Mapping) else ():
             try:
-                written.one_of(value, known, "unknown-word", f"a value of {data['by']}")
+                sentence = marked("%(found)s is not a value of %(by)s.")
+                written.one_of(value, known, "unknown-word", sentence, by=data["by"])
             except written.Unreadable as error:
                 errors[value] = [Mistake(error.code, error.sentence, error.cure)]
         raise_all({"values": errors})
@@ -171,7 +175,7 @@ class CommissionSchema(Document):
     multipliers = Rows(
         Variant(
             "by",
-            "something a factor can depend on",
+            marked("%(found)s is not something a factor can depend on."),
             dict.fromkeys(get_args(DayCount), DayMultiplierSchema)
             | dict.fromkeys(get_args(Attribute), ValueMultiplierSchema),
         )
@@ -191,8 +195,8 @@ def _tier_mistakes(data: Mapping[str, Any]) -> Errors:
     errors = rising(tiers, "from_", text, "tier")
     first = (tiers[0] or {}).get("from_") if tiers else None
     if first:
-        sentence = f"The first tier begins at {text(first)}; below it there is a hole."
-        cure = "Begin the first tier at 0; where nothing is earned, its rate is 0."
+        sentence = told("The first tier begins at %(first)s; below it there is a hole.", first=text(first))
+        cure = told("Begin the first tier at 0; where nothing is earned, its rate is 0.")
         errors[0] = {"from": [Mistake("hole", sentence, cure)]}
     return errors
 
@@ -201,8 +205,8 @@ def _misfits(data: Mapping[str, Any]) -> Errors:
     """Keys that mean something only beside another value."""
     errors: Errors = {}
     if data.get("measure") == "target" and data.get("accumulates_over", "invoice") == "invoice":
-        sentence = "An invoice has no target, and the component accumulates over the invoice."
-        cure = "Choose accumulates_over month, quarter, fiscal_year or ever, or measure amounts."
+        sentence = told("An invoice has no target, and the component accumulates over the invoice.")
+        cure = told("Choose accumulates_over month, quarter, fiscal_year or ever, or measure amounts.")
         errors["measure"] = [Mistake("does-not-fit", sentence, cure)]
     return errors
 

@@ -24,7 +24,7 @@ from incentives.documents.fields import (
     problems_in,
 )
 from incentives.documents.plans import read_toml
-from incentives.errors import Problem
+from incentives.errors import Problem, marked, told
 from incentives.facts import Company
 from incentives.ledger.payroll import ADJUSTMENT, DEDUCTION, PROFILE_SETTINGS
 from incentives.money import PPM
@@ -34,8 +34,8 @@ from incentives.rules.plan import COMPONENT_KINDS
 class Format(Strict):
     """The version of the file format: 1 is the only one so far."""
 
-    expects = "a format known here"
-    cure = "Write format = 1."
+    wrong = marked("%(found)s is not a format known here.")
+    cure = told("Write format = 1.")
 
     def read(self, value: Any) -> int:
         if isinstance(value, bool) or value != 1 or not isinstance(value, int):
@@ -46,16 +46,16 @@ class Format(Strict):
 class TimeZone(Text):
     """A time zone of the IANA database."""
 
-    cure = 'Write its IANA name, such as "Europe/Amsterdam".'
+    cure = told('Write its IANA name, such as "Europe/Amsterdam".')
 
     def read(self, value: Any) -> str:
         name = super().read(value)
         try:
             zoneinfo.ZoneInfo(name)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
-            sentence = f"{written.shown(name)} is not a known time zone."
+            sentence = told("%(found)s is not a known time zone.", found=written.shown(name))
             near = written.nearest(name, zoneinfo.available_timezones(), cutoff=0.8)
-            cure = f"Did you mean {written.shown(near)}?" if near else self.cure
+            cure = told("Did you mean %(near)s?", near=written.shown(near)) if near else self.cure
             raise written.Unreadable("unknown-time-zone", sentence, cure) from None
         return name
 

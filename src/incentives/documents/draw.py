@@ -22,6 +22,7 @@ from incentives.documents.fields import (
     raise_all,
     reversed_mistake,
 )
+from incentives.errors import told
 from incentives.rules.draw import Draw
 
 _SIZE_KEY = {"top_up": "minimum", "additive": "amount"}
@@ -52,11 +53,11 @@ def _size_mistakes(style: str, original: Mapping[str, Any]) -> Errors:
     wanted = _SIZE_KEY[style]
     other = "amount" if wanted == "minimum" else "minimum"
     if other in original:
-        sentence = f'A draw of style "{style}" takes no {other}.'
-        return {other: [Mistake("does-not-fit", sentence, f"Write {wanted} instead.")]}
+        sentence = told('A draw of style "%(style)s" takes no %(key)s.', style=style, key=other)
+        return {other: [Mistake("does-not-fit", sentence, told("Write %(key)s instead.", key=wanted))]}
     if wanted not in original:
-        sentence = f'A draw of style "{style}" has no {wanted}.'
-        return {wanted: [Mistake("missing-key", sentence, "Write an amount, such as 1234.50.")]}
+        sentence = told('A draw of style "%(style)s" has no %(key)s.', style=style, key=wanted)
+        return {wanted: [Mistake("missing-key", sentence, told("Write an amount, such as 1234.50."))]}
     return {}
 
 

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from marshmallow import RAISE, Schema, ValidationError, fields
 
 from incentives.documents import written
-from incentives.documents.written import Unreadable, shown
-from incentives.errors import Problem
+from incentives.documents.written import UNKNOWN, Unreadable, shown
+from incentives.errors import NO_CURE, Problem, Told, marked, told
 from incentives.money import PPM, major
 
 Errors = dict[str | int, Any]
@@ -50,11 +50,11 @@ class Mistake:
     """A problem that does not know its place yet."""
 
     code: str
-    sentence: str
-    cure: str = ""
+    sentence: Told
+    cure: Told = NO_CURE
 
 
-def mistake(code: str, sentence: str, cure: str = "") -> ValidationError:
+def mistake(code: str, sentence: Told, cure: Told = NO_CURE) -> ValidationError:
     """One mistake, as marshmallow passes it on."""
     return ValidationError([Mistake(code, sentence, cure)])
 
@@ -106,19 +106,25 @@ class Document(Schema):
         assert isinstance(messages, dict)
         if not isinstance(data, Mapping):
             messages.clear()
-            messages[_SCHEMA] = [_wrong_type(data, "a table", "Write its keys and values.")]
+            messages[_SCHEMA] = [_wrong_type(data, _NO_TABLE, _AS_A_TABLE)]
             return
         known = [str(field.data_key or name) for name, field in self.load_fields.items()]
         for key in [key for key in data if key not in known]:
             cure = written.meant(str(key), known)
-            messages[key] = [Mistake("unknown-key", f"The key {shown(key)} is not known here.", cure)]
+            sentence = told("The key %(key)s is not known here.", key=shown(key))
+            messages[key] = [Mistake("unknown-key", sentence, cure)]
+
+
+_NO_TABLE = marked("%(found)s is not a table.")
+_AS_A_TABLE = told("Write its keys and values.")
 
 
 class Strict(fields.Field[Any]):
-    """A field that says what it expects. Subclasses read; ``check`` judges what was read."""
+    """A field that says what it expects. Subclasses read; ``check`` judges what was read. ``wrong`` says what
+    ``%(found)s``, of another type, is not."""
 
-    expects = "a value"
-    cure = ""
+    wrong = marked("%(found)s is not a value.")
+    cure = NO_CURE
 
     def __init__(self, *, check: Check | None = None, **options: Any) -> None:
         self.check = check
@@ -128,12 +134,12 @@ class Strict(fields.Field[Any]):
         """Our own words for what marshmallow itself refuses: absent and null."""
         name = shown(self.data_key or self.name or "")
         if key == "required":
-            return mistake("missing-key", f"The key {name} is missing.", self.cure)
-        return mistake("no-value", f"The key {name} has no value.", self.cure)
+            return mistake("missing-key", told("The key %(key)s is missing.", key=name), self.cure)
+        return mistake("no-value", told("The key %(key)s has no value.", key=name), self.cure)
 
-    def refuse(self, found: object) -> NoReturn:
-        """What was found is of another type than the field reads."""
-        raise ValidationError([_wrong_type(found, self.expects, self.cure)])
+    def refuse(self, found: object, **values: object) -> NoReturn:
+        """What was found is of another type than the field reads; ``values`` are others that ``wrong`` names."""
+        raise ValidationError([_wrong_type(found, self.wrong, self.cure, **values)])
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         try:
@@ -149,46 +155,45 @@ class Strict(fields.Field[Any]):
         raise AssertionError("each kind of field says how it reads")
 
 
-def _wrong_type(found: object, expects: str, cure: str) -> Mistake:
+def _wrong_type(found: object, wrong: str, cure: Told, **values: object) -> Mistake:
+    what = shown(found)
     if isinstance(found, Mapping):
-        sentence = f"A table is not {expects}."
+        what = told("A table")
     elif isinstance(found, list | tuple):
-        sentence = f"A list is not {expects}."
-    else:
-        sentence = f"{shown(found)} is not {expects}."
-    return Mistake("wrong-type", sentence, cure)
+        what = told("A list")
+    return Mistake("wrong-type", told(wrong, found=what, **values), cure)
 
 
 class Text(Strict):
     """Text that is not empty."""
 
-    expects = "text"
-    cure = 'Write it in quotes, such as "name".'
+    wrong = marked("%(found)s is not text.")
+    cure = told('Write it in quotes, such as "name".')
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str) or isinstance(value, Written):
             self.refuse(value)
         if not value.strip():
-            raise mistake("no-value", "The text is empty.", self.cure)
+            raise mistake("no-value", told("The text is empty."), self.cure)
         return value
 
 
 class Word(Text):
-    """One word of a closed list."""
+    """One word of a closed list; ``sentence`` says what another one is not."""
 
-    def __init__(self, *words: str, code: str = "unknown-word", what: str = "known here", **options: Any) -> None:
-        self.words, self.code, self.what = words, code, what
+    def __init__(self, *words: str, code: str = "unknown-word", sentence: str = UNKNOWN, **options: Any) -> None:
+        self.words, self.code, self.sentence = words, code, sentence
         super().__init__(**options)
-        self.cure = f"Write {written.listed(words)}."
+        self.cure = told("Write %(words)s.", words=written.listed(words))
 
     def read(self, value: Any) -> str:
-        return written.one_of(super().read(value), self.words, self.code, self.what)
+        return written.one_of(super().read(value), self.words, self.code, self.sentence)
 
 
 class Currency(Text):
     """A currency code of ISO 4217."""
 
-    cure = 'Write the ISO 4217 code, such as "EUR".'
+    cure = told('Write the ISO 4217 code, such as "EUR".')
 
     def read(self, value: Any) -> str:
         return written.currency(super().read(value))
@@ -197,8 +202,8 @@ class Currency(Text):
 class YesNo(Strict):
     """true or false."""
 
-    expects = "true or false"
-    cure = "Write true or false."
+    wrong = marked("%(found)s is not true or false.")
+    cure = told("Write true or false.")
 
     def read(self, value: Any) -> bool:
         if not isinstance(value, bool):
@@ -209,15 +214,18 @@ class YesNo(Strict):
 class Whole(Strict):
     """A whole number between two others, both inside."""
 
+    wrong = marked("%(found)s is not a whole number from %(least)s to %(most)s.")
+
     def __init__(self, least: int, most: int, **options: Any) -> None:
         self.least, self.most = least, most
         super().__init__(**options)
-        self.expects = f"a whole number from {least} to {most}"
-        self.cure = f"Write a whole number from {least} to {most}, without quotes."
+        self.cure = told(
+            "Write a whole number from %(least)s to %(most)s, without quotes.", least=least, most=most
+        )
 
     def read(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not self.least <= value <= self.most:
-            self.refuse(value)
+            self.refuse(value, least=self.least, most=self.most)
         return value
 
 
@@ -231,8 +239,8 @@ class Days(Whole):
 class Day(Strict):
     """A date: TOML's own, or text as 2026-01-31."""
 
-    expects = "a date"
-    cure = "Write it as 2026-01-31: year, month, day."
+    wrong = marked("%(found)s is not a date.")
+    cure = written.AS_A_DAY
 
     def read(self, value: Any) -> dt.date:
         if isinstance(value, str):
@@ -245,8 +253,8 @@ class Day(Strict):
 class Month(Strict):
     """A month: "2026-01", or the date of its first day."""
 
-    expects = "a month"
-    cure = 'Write it as "2026-01".'
+    wrong = marked("%(found)s is not a month.")
+    cure = told('Write it as "2026-01".')
 
     def read(self, value: Any) -> dt.date:
         if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
@@ -259,8 +267,8 @@ class Month(Strict):
 class Amount(Strict):
     """An amount in major units of the currency in force (:func:`amounts_in`), as minor units. Never a float."""
 
-    expects = "an amount"
-    cure = "Write an amount, such as 1234.50."
+    wrong = marked("%(found)s is not an amount.")
+    cure = told("Write an amount, such as 1234.50.")
 
     def read(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int | str):
@@ -274,22 +282,22 @@ class Amount(Strict):
 class Fraction(Strict):
     """A rate, share, factor or limit in ppm: 0.05, "0.05" or "5%"."""
 
-    expects = "a number"
-    cure = "Write it as 0.05 or 5%."
+    wrong = marked("%(found)s is not a number.")
+    cure = written.AS_A_SHARE
 
     def read(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int | str):
             self.refuse(value)
         if isinstance(value, int) and abs(value) >= 10**16:
-            raise Unreadable("too-large", f"{shown(value)} is too large a number.", self.cure)
+            raise written.too_large_a_number(value, self.cure)
         return written.fraction(str(value))
 
 
 class Fractions(Strict):
     """A map from names to fractions, perhaps only from known names."""
 
-    expects = "a table of numbers"
-    cure = "Write it as { name = 1 }."
+    wrong = marked("%(found)s is not a table of numbers.")
+    cure = told("Write it as { name = 1 }.")
 
     def __init__(self, *known: str, each: Check | None = None, **options: Any) -> None:
         self.known, self.each = known, each
@@ -304,7 +312,7 @@ class Fractions(Strict):
         for name, number in value.items():
             try:
                 if self.known:
-                    written.one_of(name, self.known, "unknown-word", "known here")
+                    written.one_of(name, self.known, "unknown-word", UNKNOWN)
                 found[name] = inner.read(number)
                 if self.each is not None:
                     self.each(found[name], shown(number))
@@ -320,8 +328,8 @@ class Fractions(Strict):
 class Rows(Strict):
     """A list of one kind of thing. What is unreadable keeps its place as ``None``, so that indexes stay true."""
 
-    expects = "a list"
-    cure = "Write it as a list: [ … ]."
+    wrong = marked("%(found)s is not a list.")
+    cure = told("Write it as a list: [ … ].")
 
     def __init__(self, inner: fields.Field[Any], *, least: int = 0, **options: Any) -> None:
         self.inner, self.least = inner, least
@@ -331,7 +339,7 @@ class Rows(Strict):
         if not isinstance(value, list | tuple):
             self.refuse(value)
         if len(value) < self.least:
-            raise mistake("empty-list", "The list is empty.", "Write at least one.")
+            raise mistake("empty-list", told("The list is empty."), told("Write at least one."))
         found: list[Any] = []
         errors: Errors = {}
         for index, each in enumerate(value):
@@ -355,19 +363,20 @@ class Texts(Rows):
         found = super().read(value)
         twice = {index: found.index(text) for index, text in enumerate(found) if found.index(text) < index}
         if twice:
-            errors = {
-                index: [Mistake("twice", f"{shown(found[index])} is listed twice.", "Leave one out.")]
-                for index in twice
-            }
+            errors = {index: [_twice(found[index])] for index in twice}
             raise ValidationError(errors, valid_data=found)
         return found
+
+
+def _twice(found: str) -> Mistake:
+    return Mistake("twice", told("%(found)s is listed twice.", found=shown(found)), told("Leave one out."))
 
 
 class Table(Strict):
     """A table with a schema of its own."""
 
-    expects = "a table"
-    cure = "Write its keys and values."
+    wrong = _NO_TABLE
+    cure = _AS_A_TABLE
 
     def __init__(self, schema: type[Document], **options: Any) -> None:
         self.schema = schema
@@ -378,19 +387,21 @@ class Table(Strict):
 
 
 class Variant(Strict):
-    """A table whose schema is named by one of its own keys (``kind``, ``by``)."""
+    """A table whose schema is named by one of its own keys (``kind``, ``by``); ``sentence`` says what another
+    word is not."""
 
-    expects = "a table"
-    cure = "Write its keys and values."
+    wrong = _NO_TABLE
+    cure = _AS_A_TABLE
 
-    def __init__(self, key: str, what: str, schemas: Mapping[str, type[Document]], **options: Any) -> None:
-        self.key, self.what, self.schemas = key, what, schemas
+    def __init__(self, key: str, sentence: str, schemas: Mapping[str, type[Document]], **options: Any) -> None:
+        self.key, self.sentence, self.schemas = key, sentence, schemas
         super().__init__(**options)
 
     def read(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             self.refuse(value)
-        word = Word(*self.schemas, code=f"unknown-{self.key}", what=self.what, required=True, data_key=self.key)
+        code = f"unknown-{self.key}"
+        word = Word(*self.schemas, code=code, sentence=self.sentence, required=True, data_key=self.key)
         try:
             if self.key not in value:
                 raise word.make_error("required")
@@ -412,23 +423,25 @@ def loaded(schema: type[Document], value: Any) -> dict[str, Any]:
 def not_negative(value: int, found: str) -> None:
     """A check: 0 or more."""
     if value < 0:
-        raise Unreadable("negative", f"{found} is below 0.", "Write 0 or more.")
+        raise Unreadable("negative", told("%(found)s is below 0.", found=found), told("Write 0 or more."))
 
 
 def positive(value: int, found: str) -> None:
     """A check: more than 0."""
     if value <= 0:
-        raise Unreadable("not-positive", f"{found} is not above 0.", "Write more than 0.")
+        raise Unreadable(
+            "not-positive", told("%(found)s is not above 0.", found=found), told("Write more than 0.")
+        )
 
 
 def not_above_one(value: int, found: str) -> None:
     """A check: a rate or a share, from 0 to 1. A rate above 1 is nearly always 5 where 5% was meant."""
     not_negative(value, found)
     if value > PPM:
-        cure = "Write 1 or less."
+        cure = told("Write 1 or less.")
         if value % PPM == 0 and value <= 100 * PPM:
-            cure = f'Write {value // PPM} percent as "{value // PPM}%".'
-        raise Unreadable("above-one", f"{found} is more than the whole.", cure)
+            cure = told('Write %(number)s percent as "%(number)s%%".', number=value // PPM)
+        raise Unreadable("above-one", told("%(found)s is more than the whole.", found=found), cure)
 
 
 def positive_share(value: int, found: str) -> None:
@@ -473,12 +486,9 @@ def reversed_mistake(first: dt.date | None, last: dt.date | None, key: str) -> E
     """The mistake of a range of days that ends before it starts."""
     if first is None or last is None or first <= last:
         return {}
-    sentence = f"It ends on {last} before it starts on {first}."
-    return {
-        key: [
-            Mistake("ends-before-start", sentence, "Both ends are inside; let the last not lie before the first.")
-        ]
-    }
+    sentence = told("It ends on %(end)s before it starts on %(start)s.", end=last, start=first)
+    cure = told("Both ends are inside; let the last not lie before the first.")
+    return {key: [Mistake("ends-before-start", sentence, cure)]}
 
 
 def raise_if_reversed(first: dt.date | None, last: dt.date | None, key: str) -> None:
@@ -486,8 +496,22 @@ def raise_if_reversed(first: dt.date | None, last: dt.date | None, key: str) -> 
     raise_all(reversed_mistake(first, last, key))
 
 
+Row = Literal["tier", "step", "point"]
+
+_NOT_ABOVE: dict[Row, str] = {
+    "tier": marked("%(value)s does not lie above %(before)s, where the tier before it begins."),
+    "step": marked("%(value)s does not lie above %(before)s, where the step before it begins."),
+    "point": marked("%(value)s does not lie above %(before)s, where the point before it begins."),
+}
+_RISING: dict[Row, Told] = {
+    "tier": told("Let each tier begin above the one before."),
+    "step": told("Let each step begin above the one before."),
+    "point": told("Let each point begin above the one before."),
+}
+
+
 def rising(
-    rows: Sequence[Any], attribute: str, text: Callable[[int], str], what: str, key: str = "from"
+    rows: Sequence[Any], attribute: str, text: Callable[[int], str], what: Row, key: str = "from"
 ) -> Errors:
     """Mistakes of rows whose values do not rise strictly, by index and key."""
     errors: Errors = {}
@@ -497,8 +521,7 @@ def rising(
         if value is None:
             continue
         if before is not None and value <= before:
-            sentence = f"{text(value)} does not lie above {text(before)}, where the {what} before it begins."
-            cure = f"Let each {what} begin above the one before."
-            errors[index] = {key: [Mistake("not-rising", sentence, cure)]}
+            sentence = told(_NOT_ABOVE[what], value=text(value), before=text(before))
+            errors[index] = {key: [Mistake("not-rising", sentence, _RISING[what])]}
         before = value
     return errors

@@ -21,6 +21,7 @@ from incentives.documents.fields import (
     raise_all,
     rising,
 )
+from incentives.errors import marked, told
 from incentives.rules.measures import Gate, Measure, MetricName, Scale, ScaleStep
 
 METRICS: tuple[str, ...] = get_args(MetricName)
@@ -29,7 +30,7 @@ METRICS: tuple[str, ...] = get_args(MetricName)
 class MeasureSchema(Document):
     """What scales and gates have in common: which metric, of which customers."""
 
-    metric = Word(*METRICS, code="unknown-metric", what="a metric", required=True)
+    metric = Word(*METRICS, code="unknown-metric", sentence=marked("%(found)s is not a metric."), required=True)
     customers = Word("all", "new")
     by = Word("value", "count")
     new_for_days = Days()
@@ -37,8 +38,9 @@ class MeasureSchema(Document):
     @validates_schema(skip_on_field_errors=False)
     def _by_count_is_for_on_time(self, data: Mapping[str, Any], **kwargs: Any) -> None:
         if data.get("by") == "count" and data.get("metric", "on_time_rate") != "on_time_rate":
-            sentence = f"The metric {data['metric']} cannot be counted by invoices."
-            raise_all({"by": [Mistake("does-not-fit", sentence, "Leave `by` out, or measure on_time_rate.")]})
+            sentence = told("The metric %(metric)s cannot be counted by invoices.", metric=data["metric"])
+            cure = told("Leave `by` out, or measure on_time_rate.")
+            raise_all({"by": [Mistake("does-not-fit", sentence, cure)]})
 
 
 class ScaleStepSchema(Document):
@@ -68,12 +70,16 @@ class GateSchema(MeasureSchema):
     def _has_a_limit(self, data: Mapping[str, Any], original: Any, **kwargs: Any) -> None:
         errors: Errors = {}
         if isinstance(original, Mapping) and not {"at_least", "at_most"} & set(original):
-            cure = "Write at_least, at_most or both."
-            errors["_schema"] = [Mistake("no-limit", "The gate has no limit.", cure)]
+            cure = told("Write at_least, at_most or both.")
+            errors["_schema"] = [Mistake("no-limit", told("The gate has no limit."), cure)]
         least, most = data.get("at_least_ppm"), data.get("at_most_ppm")
         if least is not None and most is not None and least > most:
-            sentence = f"No value is at least {written.decimal(least)} and at most {written.decimal(most)}."
-            errors["at_most"] = [Mistake("does-not-fit", sentence, "Let at_most be the larger one.")]
+            sentence = told(
+                "No value is at least %(least)s and at most %(most)s.",
+                least=written.decimal(least),
+                most=written.decimal(most),
+            )
+            errors["at_most"] = [Mistake("does-not-fit", sentence, told("Let at_most be the larger one."))]
         raise_all(errors)
 
 

@@ -31,8 +31,9 @@ from incentives.documents.fields import (
 from incentives.documents.shared_bonus import SharedBonusSchema, shared_bonus
 from incentives.documents.spiff import SpiffSchema, spiff
 from incentives.documents.target_bonus import TargetBonusSchema, target_bonus
+from incentives.documents.toml_words import reason
 from incentives.documents.versions import version_mistakes, within_version
-from incentives.errors import Problem
+from incentives.errors import Problem, marked, told
 from incentives.money import EXPONENTS
 from incentives.rules.plan import Component, Example, Plan, Version
 
@@ -67,7 +68,9 @@ class VersionSchema(Document):
 
     effective_from = Day(required=True)
     reference = Text()
-    components = Rows(Variant("kind", "a kind of component", _SCHEMAS), least=1, required=True)
+    components = Rows(
+        Variant("kind", marked("%(found)s is not a kind of component."), _SCHEMAS), least=1, required=True
+    )
     examples = Rows(Table(ExampleSchema))
 
     @validates_schema(skip_on_field_errors=False)
@@ -115,14 +118,18 @@ def read_toml(text: str, place: str) -> tuple[dict[str, Any] | None, list[Proble
     try:
         return tomllib.loads(text, parse_float=Written.of), []
     except RecursionError:
-        return None, [Problem(place, 0, "", "not-toml", "It is nested too deeply.", "Write it flatter.")]
+        sentence, cure = told("It is nested too deeply."), told("Write it flatter.")
+        return None, [Problem(place, 0, "", "not-toml", sentence, cure)]
     except ValueError as error:  # tomllib's own error, or an integer of thousands of digits
         message = str(error)
         at = _TOML_PLACE.search(message)
         line = int(at.group(1)) if at else 0
-        column = f" (column {at.group(2)})" if at else ""
-        sentence = f"This is not TOML: {_TOML_PLACE.sub('', message)}{column}."
-        return None, [Problem(place, line, "", "not-toml", sentence, "Mend the line, or see toml.io.")]
+        why = reason(_TOML_PLACE.sub("", message))
+        sentence = told("This is not TOML: %(reason)s.", reason=why)
+        if at:
+            column = at.group(2)
+            sentence = told("This is not TOML: %(reason)s (column %(column)s).", reason=why, column=column)
+        return None, [Problem(place, line, "", "not-toml", sentence, told("Mend the line, or see toml.io."))]
 
 
 def _plan(read: Mapping[str, Any]) -> Plan:

@@ -25,6 +25,7 @@ from incentives.documents.fields import (
     raise_all,
 )
 from incentives.documents.measures import GateSchema, ScaleSchema, gate, scale
+from incentives.errors import told
 from incentives.money import PPM
 from incentives.rules.commission import Base
 from incentives.rules.shared_bonus import Pool, SharedBonus
@@ -41,8 +42,9 @@ class PoolSchema(Document):
     def _rate_or_amount(self, data: Mapping[str, Any], original: Any, **kwargs: Any) -> None:
         given = {"rate", "amount"} & set(original) if isinstance(original, Mapping) else {"rate"}
         if len(given) != 1:
-            sentence = "The pool has both a rate and an amount." if given else "The pool has no size."
-            raise_all({"_schema": [Mistake("rate-or-amount", sentence, "Write either rate or amount.")]})
+            both, neither = told("The pool has both a rate and an amount."), told("The pool has no size.")
+            cure = told("Write either rate or amount.")
+            raise_all({"_schema": [Mistake("rate-or-amount", both if given else neither, cure)]})
 
 
 class SharedBonusSchema(Document):
@@ -66,8 +68,8 @@ class SharedBonusSchema(Document):
             return
         whole = sum(data["shares_ppm"].values())
         if whole != PPM:
-            sentence = f"The shares sum to {written.decimal(whole)}."
-            raise_all({"shares": [Mistake("not-one", sentence, "Let them sum to exactly 1.")]})
+            sentence = told("The shares sum to %(sum)s.", sum=written.decimal(whole))
+            raise_all({"shares": [Mistake("not-one", sentence, told("Let them sum to exactly 1."))]})
 
 
 def shared_bonus(read: Mapping[str, Any]) -> SharedBonus:

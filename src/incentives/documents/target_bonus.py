@@ -27,6 +27,7 @@ from incentives.documents.fields import (
     rising,
 )
 from incentives.documents.measures import GateSchema, gate
+from incentives.errors import marked, told
 from incentives.rules.target_bonus import Curve, Point, TargetBonus
 
 
@@ -64,8 +65,8 @@ class ShareCurveSchema(AmountCurveSchema):
 class CurveField(Strict):
     """A curve; whether ``pays`` is an amount or a share says ``at_target`` beside it."""
 
-    expects = "a table"
-    cure = 'Write curve = { shape = "steps", points = [ … ] }.'
+    wrong = marked("%(found)s is not a table.")
+    cure = told('Write curve = { shape = "steps", points = [ … ] }.')
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         in_shares = isinstance(data, Mapping) and "at_target" in data

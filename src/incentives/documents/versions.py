@@ -13,6 +13,7 @@ from typing import Any
 from incentives.documents import written
 from incentives.documents.fields import Errors, Mistake
 from incentives.documents.written import shown
+from incentives.errors import Told, marked, told
 
 Read = Mapping[str, Any]
 
@@ -43,7 +44,7 @@ def within_version(version: Read) -> Errors:
     for index, example in _tables(version, "examples"):
         name = example.get("component")
         if name is not None and name not in names:
-            sentence = f"{shown(name)} is not a commission component of this version."
+            sentence = told("%(name)s is not a commission component of this version.", name=shown(name))
             _add(errors["examples"], index, "component", "unknown-component", sentence, written.meant(name, names))
     return errors
 
@@ -55,8 +56,12 @@ def _names_once(components: Sequence[tuple[int, Read]], errors: Errors) -> None:
         if name is None:
             continue
         if name in first:
-            sentence = f"components[{first[name]}] of this version is already called {shown(name)}."
-            _add(errors, index, "name", "name-twice", sentence, "Give it another name.")
+            sentence = told(
+                "%(path)s of this version is already called %(name)s.",
+                path=f"components[{first[name]}]",
+                name=shown(name),
+            )
+            _add(errors, index, "name", "name-twice", sentence, told("Give it another name."))
         first.setdefault(name, index)
 
 
@@ -69,13 +74,11 @@ def _draws_cover(components: Sequence[tuple[int, Read]], errors: Errors) -> None
         for position, name in enumerate(each.get("covers") or ()):
             if name is None or name in coverable:
                 continue
-            problem = "is a draw itself" if name in kinds else "is not a component of this version"
-            cure = written.meant(name, coverable, "Name components that this version has.")
-            _put(
-                errors,
-                (index, "covers", position),
-                Mistake("unknown-component", f"{shown(name)} {problem}.", cure),
-            )
+            sentence = told("%(name)s is not a component of this version.", name=shown(name))
+            if name in kinds:
+                sentence = told("%(name)s is a draw itself.", name=shown(name))
+            cure = written.meant(name, coverable, told("Name components that this version has."))
+            _put(errors, (index, "covers", position), Mistake("unknown-component", sentence, cure))
 
 
 def _payees_or_teams(components: Sequence[tuple[int, Read]], errors: Errors) -> None:
@@ -84,8 +87,8 @@ def _payees_or_teams(components: Sequence[tuple[int, Read]], errors: Errors) -> 
         return
     for index, each in components:
         if each.get("kind") in _SHARED:
-            sentence = "A shared bonus belongs to a team, the other components of this plan to a payee."
-            _add(errors, index, "kind", "payee-or-team", sentence, "Put it into a plan of its own.")
+            sentence = told("A shared bonus belongs to a team, the other components of this plan to a payee.")
+            _add(errors, index, "kind", "payee-or-team", sentence, told("Put it into a plan of its own."))
 
 
 def version_mistakes(plan: Read) -> Errors:
@@ -102,17 +105,18 @@ def version_mistakes(plan: Read) -> Errors:
                 place, before = first_said.setdefault((component["name"], *keys), (index, value))
                 if before == value or place == index:
                     continue
-                sentence = found.format(now=value, before=before, where=f"versions[{place}]")
+                where = f"versions[{place}]"
+                sentence = told(found, key=keys[-1], now=repr(value), before=repr(before), where=where)
                 _put(errors, (index, "components", position, *keys), Mistake(_CHANGED[keys[0]], sentence, cure))
                 if keys == ("kind",):
                     break
     return errors
 
 
-def _lasting(plan: Read, component: Read) -> Iterator[tuple[tuple[str, ...], object, str, str]]:
+def _lasting(plan: Read, component: Read) -> Iterator[tuple[tuple[str, ...], object, str, Told]]:
     """What a component may say only once for all versions (section 6): keys, value, sentence, cure."""
-    sentence = "It is {now!r} here, {before!r} in {where}."
-    cure = "It stays the same in all versions; a new rule is a component with a new name."
+    sentence = marked("It is %(now)s here, %(before)s in %(where)s.")
+    cure = told("It stays the same in all versions; a new rule is a component with a new name.")
     yield ("kind",), component.get("kind"), sentence, cure
     if "per" in component:
         yield ("per",), component["per"], sentence, cure
@@ -122,12 +126,11 @@ def _lasting(plan: Read, component: Read) -> Iterator[tuple[tuple[str, ...], obj
         for attribute, (key, absent) in _FIXED_UNDER_PAYMENT.items():
             value = component.get(attribute, absent)
             comparable = sorted(map(str, value)) if isinstance(value, list | tuple) else value
-            yield (
-                (key,),
-                comparable,
-                f"{key} differs from {{where}}.",
-                f'Under rules_as_of = "payment" {cure[0].lower()}{cure[1:]}',
+            cure = told(
+                'Under rules_as_of = "payment" it stays the same in all versions; a new rule is a component with '
+                "a new name."
             )
+            yield (key,), comparable, marked("%(key)s differs from %(where)s."), cure
 
 
 def _dates_rise(versions: Sequence[tuple[int, Read]], errors: Errors) -> None:
@@ -139,11 +142,15 @@ def _dates_rise(versions: Sequence[tuple[int, Read]], errors: Errors) -> None:
             continue
         if first is not None and before is not None and day <= before:
             if day < first:
-                code, sentence = "before-first-version", f"{day} is before the plan's first version, {first}."
-                cure = "The first version stays the first: what came before it earned nothing and has to stay so."
+                code = "before-first-version"
+                sentence = told("%(day)s is before the plan's first version, %(first)s.", day=day, first=first)
+                cure = told(
+                    "The first version stays the first: what came before it earned nothing and has to stay so."
+                )
             else:
-                code, sentence = "not-rising", f"{day} is not after the version before it, {before}."
-                cure = "Let versions follow each other by effective_from, one for each day."
+                code = "not-rising"
+                sentence = told("%(day)s is not after the version before it, %(before)s.", day=day, before=before)
+                cure = told("Let versions follow each other by effective_from, one for each day.")
             _add(errors, index, "effective_from", code, sentence, cure)
         first = day if first is None else first
         before = day if before is None else max(day, before)
@@ -153,7 +160,7 @@ def _tables(read: Read, key: str) -> list[tuple[int, Read]]:
     return [(index, each) for index, each in enumerate(read.get(key) or ()) if isinstance(each, Mapping)]
 
 
-def _add(errors: Errors, index: int, key: str, code: str, sentence: str, cure: str) -> None:
+def _add(errors: Errors, index: int, key: str, code: str, sentence: Told, cure: Told) -> None:
     _put(errors, (index, key), Mistake(code, sentence, cure))
 
 

@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from incentives.errors import NO_CURE, Told, joined, marked, told
 from incentives.money import EXPONENTS, LIMIT_MINOR, PPM, major
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
@@ -29,20 +30,46 @@ _MOST_DECIMALS = max(EXPONENTS.values())
 _DECIMAL = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
+_MONTHS = (
+    marked("January %(year)s"),
+    marked("February %(year)s"),
+    marked("March %(year)s"),
+    marked("April %(year)s"),
+    marked("May %(year)s"),
+    marked("June %(year)s"),
+    marked("July %(year)s"),
+    marked("August %(year)s"),
+    marked("September %(year)s"),
+    marked("October %(year)s"),
+    marked("November %(year)s"),
+    marked("December %(year)s"),
+)
+
+UNKNOWN = marked("%(found)s is not known here.")
+"""The sentence about a word for which there is no better one."""
+
+AS_A_DAY = told("Write it as 2026-01-31: year, month, day.")
+AS_A_SHARE = told("Write it as 0.05 or 5%.")
+"""How a day and a share are written, for whoever wrote something else."""
 
 
 class Unreadable(ValueError):
     """A value that is not written as it should be: a stable code, what was found, how to mend it."""
 
-    def __init__(self, code: str, sentence: str, cure: str = "") -> None:
+    def __init__(self, code: str, sentence: Told, cure: Told = NO_CURE) -> None:
         super().__init__(sentence)
         self.code, self.sentence, self.cure = code, sentence, cure
+
+    @property
+    def said(self) -> Told:
+        """What is wrong and how to mend it."""
+        return joined(" ", (self.sentence, self.cure))
 
 
 def shown(found: object) -> str:
     """What was found, short and printable: text in quotes, everything else (a number, a date) without."""
     if isinstance(found, int) and abs(found) >= 10**_LONGEST_SHOWN:
-        return "a number of more than 60 digits"
+        return told("a number of more than 60 digits")
     text = str(found).lower() if isinstance(found, bool) else str(found)
     short = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
     return repr(short) if type(found) is str or not short.isprintable() else short
@@ -55,7 +82,7 @@ def listed(words: Iterable[str]) -> str:
     ('own or team', 'a, b or c')
     """
     *others, last = words
-    return f"{', '.join(others)} or {last}" if others else last
+    return told("%(others)s or %(last)s", others=joined(", ", others), last=last) if others else last
 
 
 def nearest(found: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -69,33 +96,34 @@ def nearest(found: str, known: Iterable[str], cutoff: float = 0.6) -> str | None
     return by_lower[close[0]] if close else None
 
 
-def meant(found: str, known: Iterable[str], otherwise: str = "") -> str:
+def meant(found: str, known: Iterable[str], otherwise: Told = NO_CURE) -> Told:
     """The cure of a mistyped word: the nearest known one, else all of them."""
     words = list(known)
     near = nearest(found, words)
     if near is not None:
-        return f"Did you mean {shown(near)}?"
-    return otherwise or (f"Known: {', '.join(words)}." if words else "")
+        return told("Did you mean %(near)s?", near=shown(near))
+    return otherwise or (told("Known: %(words)s.", words=", ".join(words)) if words else NO_CURE)
 
 
-def one_of(found: str, known: Iterable[str], code: str, what: str) -> str:
-    """A word of a closed list."""
+def one_of(found: str, known: Iterable[str], code: str, sentence: str, **values: str) -> str:
+    """A word of a closed list; ``sentence`` says what ``%(found)s`` is not."""
     words = list(known)
     if found in words:
         return found
     near = nearest(found, words)
-    hint = f"Did you mean {shown(near)}? " if near is not None else ""
-    raise Unreadable(code, f"{shown(found)} is not {what}.", f"{hint}Write {listed(words)}.")
+    hint = told("Did you mean %(near)s?", near=shown(near)) if near is not None else ""
+    cure = joined(" ", (hint, told("Write %(words)s.", words=listed(words))))
+    raise Unreadable(code, told(sentence, found=shown(found), **values), cure)
 
 
 def currency(found: str) -> str:
     """A currency code of ISO 4217."""
     if found in EXPONENTS:
         return found
-    cure = "Write the ISO 4217 code, such as EUR."
+    cure = told("Write the ISO 4217 code, such as EUR.")
     if found.upper() in EXPONENTS:
-        cure = f"Write it as {found.upper()}."
-    raise Unreadable("unknown-currency", f"{shown(found)} is not a known currency.", cure)
+        cure = told("Write it as %(example)s.", example=found.upper())
+    raise Unreadable("unknown-currency", told("%(found)s is not a known currency.", found=shown(found)), cure)
 
 
 def amount(found: str, currency: str | None) -> int:
@@ -109,11 +137,11 @@ def amount(found: str, currency: str | None) -> int:
     decimals = _MOST_DECIMALS if currency is None else EXPONENTS[currency]
     match = _DECIMAL.fullmatch(found)
     if match is None:
-        raise Unreadable("not-an-amount", f"{shown(found)} is not an amount.", _amount_cure(currency))
+        sentence = told("%(found)s is not an amount.", found=shown(found))
+        raise Unreadable("not-an-amount", sentence, _amount_cure(currency))
     sign, whole, fraction = match.group(1), match.group(2), match.group(3) or ""
     if len(fraction) > decimals:
-        sentence = f"{shown(found)} has {len(fraction)} decimals."
-        raise Unreadable("too-many-decimals", sentence, _amount_cure(currency))
+        raise Unreadable("too-many-decimals", _many_decimals(found, fraction), _amount_cure(currency))
     digits = (whole + fraction.ljust(decimals, "0")).lstrip("0")
     if len(digits) > 16 or int(digits or "0") >= LIMIT_MINOR:
         raise too_large(found, currency)
@@ -122,21 +150,32 @@ def amount(found: str, currency: str | None) -> int:
 
 def too_large(found: object, currency: str | None) -> Unreadable:
     """An amount of 2^53 minor units or more."""
-    most = f"{major(LIMIT_MINOR, currency)} {currency}" if currency else f"{LIMIT_MINOR} cents"
-    return Unreadable("too-large", f"{shown(found)} is too large an amount.", f"Amounts stay below {most}.")
+    most = (
+        f"{major(LIMIT_MINOR, currency)} {currency}" if currency else told("%(number)s cents", number=LIMIT_MINOR)
+    )
+    sentence = told("%(found)s is too large an amount.", found=shown(found))
+    return Unreadable("too-large", sentence, told("Amounts stay below %(most)s.", most=most))
 
 
-def _amount_cure(currency: str | None) -> str:
+def _many_decimals(found: str, decimals: str) -> Told:
+    return told("%(found)s has %(number)s decimals.", found=shown(found), number=len(decimals))
+
+
+def _amount_cure(currency: str | None) -> Told:
     if currency is None:
-        return "Write it as 1234.50: digits and a point."
+        return told("Write it as 1234.50: digits and a point.")
     decimals = EXPONENTS[currency]
     if not decimals:
-        return f"Write it as 1234: digits only, {currency} has no decimals."
-    example = major(123_450 * 10**decimals // 100, currency)
-    return f"Write it as {example}: digits, a point, at most {decimals} decimals for {currency}."
+        return told("Write it as 1234: digits only, %(currency)s has no decimals.", currency=currency)
+    return told(
+        "Write it as %(example)s: digits, a point, at most %(decimals)s decimals for %(currency)s.",
+        example=major(123_450 * 10**decimals // 100, currency),
+        decimals=decimals,
+        currency=currency,
+    )
 
 
-def fraction(found: str, *, percent: bool = True, example: str = "0.05 or 5%") -> int:
+def fraction(found: str, *, percent: bool = True, cure: Told = AS_A_SHARE) -> int:
     """A rate, share or factor in ppm: a decimal, or a percentage where that may be said; at most 6 decimals.
 
     >>> fraction("0.05"), fraction("5%"), fraction("1"), fraction("-0.000001")
@@ -146,18 +185,22 @@ def fraction(found: str, *, percent: bool = True, example: str = "0.05 or 5%") -
     most = 4 if in_percent else 6
     match = _DECIMAL.fullmatch(found[:-1] if in_percent else found)
     if match is None:
-        sentence = f"{shown(found)} is not a number."
-        raise Unreadable("not-a-number", sentence, f"Write it as {example}.")
+        raise Unreadable("not-a-number", told("%(found)s is not a number.", found=shown(found)), cure)
     sign, whole, decimals = match.group(1), match.group(2), match.group(3) or ""
     if len(decimals) > most:
-        sentence = f"{shown(found)} has {len(decimals)} decimals."
-        cure = f"Write at most {most} decimals" + (" in a percentage." if in_percent else ".")
-        raise Unreadable("too-many-decimals", sentence, cure)
+        at_most = told("Write at most %(most)s decimals.", most=most)
+        if in_percent:
+            at_most = told("Write at most %(most)s decimals in a percentage.", most=most)
+        raise Unreadable("too-many-decimals", _many_decimals(found, decimals), at_most)
     digits = (whole + decimals.ljust(most, "0")).lstrip("0")
     if len(digits) > 16 or int(digits or "0") >= LIMIT_MINOR:
-        cure = f"Numbers stay below {LIMIT_MINOR // PPM}."
-        raise Unreadable("too-large", f"{shown(found)} is too large a number.", cure)
+        raise too_large_a_number(found, told("Numbers stay below %(most)s.", most=LIMIT_MINOR // PPM))
     return int(sign + (digits or "0"))
+
+
+def too_large_a_number(found: object, cure: Told) -> Unreadable:
+    """A number that no rate, share or factor can be."""
+    return Unreadable("too-large", told("%(found)s is too large a number.", found=shown(found)), cure)
 
 
 def decimal(ppm: int) -> str:
@@ -185,18 +228,18 @@ def calendar_day(found: str) -> dt.date:
     """A date as YYYY-MM-DD that is on the calendar, of any year."""
     match = _DAY.fullmatch(found)
     if match is None:
-        raise Unreadable(
-            "not-a-date", f"{shown(found)} is not a date.", "Write it as 2026-01-31: year, month, day."
-        )
+        raise Unreadable("not-a-date", told("%(found)s is not a date.", found=shown(found)), AS_A_DAY)
     year, month, number = map(int, match.groups())
     try:
         return dt.date(year, month, number)
     except ValueError:
-        cure = "Write it as 2026-01-31: year, month, day."
+        cure = AS_A_DAY
         if year >= 1 and 1 <= month <= 12:
             days = calendar.monthrange(year, month)[1]
-            cure = f"{calendar.month_name[month]} {year} has {days} days."
-        raise Unreadable("no-such-day", f"{shown(found)} is not on the calendar.", cure) from None
+            name = told(_MONTHS[month - 1], year=year)
+            cure = told("%(month)s has %(days)s days.", month=name, days=days)
+        sentence = told("%(found)s is not on the calendar.", found=shown(found))
+        raise Unreadable("no-such-day", sentence, cure) from None
 
 
 def within_reach(found: dt.date) -> dt.date:
@@ -205,8 +248,12 @@ def within_reach(found: dt.date) -> dt.date:
         return found
     raise Unreadable(
         "day-out-of-reach",
-        f"{shown(found)} is out of reach.",
-        f"Days lie in the years {FIRST_YEAR} to {LAST_YEAR}; an open end is left out.",
+        told("%(found)s is out of reach.", found=shown(found)),
+        told(
+            "Days lie in the years %(first)s to %(last)s; an open end is left out.",
+            first=FIRST_YEAR,
+            last=LAST_YEAR,
+        ),
     )
 
 
@@ -217,11 +264,16 @@ def first_of_month(found: str) -> dt.date:
     (datetime.date(2026, 3, 1), datetime.date(2026, 3, 1))
     """
     if not _MONTH.fullmatch(found) and not _DAY.fullmatch(found):
-        raise Unreadable("not-a-month", f"{shown(found)} is not a month.", "Write it as 2026-01.")
+        raise _not_a_month(found, told("Write it as 2026-01."))
     if len(found) == 7 and not "01" <= found[5:] <= "12":
-        raise Unreadable("not-a-month", f"{shown(found)} is not a month.", "Months run from 01 to 12.")
+        raise _not_a_month(found, told("Months run from 01 to 12."))
     read = day(found if len(found) == 10 else f"{found}-01")
     if read.day != 1:
-        cure = f"Write it as {read.year:04d}-{read.month:02d}."
-        raise Unreadable("not-a-month", f"{shown(found)} is not the first day of a month.", cure)
+        sentence = told("%(found)s is not the first day of a month.", found=shown(found))
+        cure = told("Write it as %(example)s.", example=f"{read.year:04d}-{read.month:02d}")
+        raise Unreadable("not-a-month", sentence, cure)
     return read
+
+
+def _not_a_month(found: str, cure: Told) -> Unreadable:
+    return Unreadable("not-a-month", told("%(found)s is not a month.", found=shown(found)), cure)

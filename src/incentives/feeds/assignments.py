@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from incentives.calendar import Unit, period_of
 from incentives.documents import written
 from incentives.documents.written import shown
+from incentives.errors import Told, marked, told
 from incentives.facts import Assignment, FxRate, Target
 from incentives.feeds import cells
 from incentives.feeds.invoices import amount_or_none
@@ -42,6 +43,11 @@ FX_RATES = (
 )
 
 _OPEN_END = "ever"
+_UNITS: dict[Unit, Told] = {
+    "month": told("month"),
+    "quarter": told("quarter"),
+    "fiscal_year": told("fiscal year"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,10 @@ class Shelf:
         """The plan of that id; one that is not there is refused."""
         found = self.by_id.get(plan)
         if found is None and (self.by_id or self.may_be_empty) and plan not in self.unread:
-            cure = written.meant(plan, [*self.by_id, *self.unread], "Add the plan to plans/, or correct the id.")
-            sheet.refuse(line, "plan", "unknown-reference", f"No plan is called {shown(plan)}.", cure)
+            sentence = told("No plan is called %(plan)s.", plan=shown(plan))
+            otherwise = told("Add the plan to plans/, or correct the id.")
+            cure = written.meant(plan, [*self.by_id, *self.unread], otherwise)
+            sheet.refuse(line, "plan", "unknown-reference", sentence, cure)
         return found
 
 
@@ -66,7 +74,7 @@ def read_assignments(
     sheet: Sheet, shelf: Shelf, payees: Payees
 ) -> Kept[tuple[str, str, str, dt.date], Assignment]:
     """Which plan holds for which payee or team; plans with shared components for teams only (section 6)."""
-    kept: Kept[tuple[str, str, str, dt.date], Assignment] = Kept(sheet, "This assignment")
+    kept: Kept[tuple[str, str, str, dt.date], Assignment] = Kept(sheet, marked("This assignment"))
     for line, values in sheet.rows(ASSIGNMENTS):
         assignment = Assignment(*values)
         plan = shelf.check(assignment.plan, sheet, line)
@@ -82,8 +90,9 @@ def read_assignments(
 def _payee_or_team(sheet: Sheet, line: int, payee_id: str, team: str, payees: Payees) -> bool:
     """Exactly one of the two; teams are just named, payees are known."""
     if bool(payee_id) == bool(team):
-        found = "Both a payee and a team are given." if team else "Neither a payee nor a team is given."
-        sheet.refuse(line, "payee_id", "payee-or-team", found, "Fill in one of payee_id and team.")
+        both, neither = told("Both a payee and a team are given."), told("Neither a payee nor a team is given.")
+        cure = told("Fill in one of payee_id and team.")
+        sheet.refuse(line, "payee_id", "payee-or-team", both if team else neither, cure)
         return False
     if payee_id:
         payees.check(payee_id, sheet, line, "payee_id")
@@ -94,45 +103,50 @@ def _check_assignable(sheet: Sheet, line: int, plan: Plan, *, to_team: bool) -> 
     for component in (each for version in plan.versions for each in version.components):
         reason = unassignable(component, to_team=to_team)
         if reason:
-            other = "a payee" if to_team else "a team"
-            column = "team" if to_team else "payee_id"
-            sentence = f"The plan cannot be assigned to {'a team' if to_team else 'a payee'}: {reason}."
-            sheet.refuse(line, column, "payee-or-team", sentence, f"Assign it to {other}.")
+            if to_team:
+                sentence = told("The plan cannot be assigned to a team: %(reason)s.", reason=reason)
+                sheet.refuse(line, "team", "payee-or-team", sentence, told("Assign it to a payee."))
+            else:
+                sentence = told("The plan cannot be assigned to a payee: %(reason)s.", reason=reason)
+                sheet.refuse(line, "payee_id", "payee-or-team", sentence, told("Assign it to a team."))
             return
 
 
-def unassignable(component: Component, *, to_team: bool) -> str:
-    """Why a plan with this component cannot be assigned to a team, or to a payee; "" where it can."""
+def unassignable(component: Component, *, to_team: bool) -> Told | None:
+    """Why a plan with this component cannot be assigned to a team, or to a payee; ``None`` where it can."""
     return _not_for_teams(component) if to_team else _not_for_payees(component)
 
 
-def _not_for_teams(component: Component) -> str:
+def _not_for_teams(component: Component) -> Told | None:
     if isinstance(component, SharedBonus | TargetBonus):
-        return ""
-    return f"{shown(component.name)} is a {component.kind}, which is paid to payees"
+        return None
+    name, kind = shown(component.name), component.kind
+    return told("%(name)s is a %(kind)s, which is paid to payees", name=name, kind=kind)
 
 
-def _not_for_payees(component: Component) -> str:
+def _not_for_payees(component: Component) -> Told | None:
+    name = shown(component.name)
     if isinstance(component, SharedBonus):
-        return f"{shown(component.name)} is a shared_bonus, which is paid to a team"
+        return told("%(name)s is a shared_bonus, which is paid to a team", name=name)
     if isinstance(component, TargetBonus) and component.gates:
-        return f"{shown(component.name)} has gates, and metrics are measured per team"
-    return ""
+        return told("%(name)s has gates, and metrics are measured per team", name=name)
+    return None
 
 
 def read_targets(
     sheet: Sheet, shelf: Shelf, payees: Payees, fiscal_year_starts: int | None
 ) -> Kept[tuple[str, str, str, str, dt.date | None], Target]:
     """Targets of payees and teams for the windows or periods of components, in the plan's currency (section 7)."""
-    kept: Kept[tuple[str, str, str, str, dt.date | None], Target] = Kept(sheet, "This target")
+    kept: Kept[tuple[str, str, str, str, dt.date | None], Target] = Kept(sheet, marked("This target"))
     for line, (plan_id, component, payee_id, team, window_start, found) in sheet.rows(TARGETS):
         plan = shelf.check(plan_id, sheet, line)
         _payee_or_team(sheet, line, payee_id, team, payees)
         amount_minor = amount_or_none(sheet, line, "amount", found, plan.currency if plan else None)
         if amount_minor is not None and amount_minor <= 0:
-            sheet.refuse(line, "amount", "not-positive", f"{shown(found)} is not above 0.", "Write more than 0.")
+            sentence = told("%(found)s is not above 0.", found=shown(found))
+            sheet.refuse(line, "amount", "not-positive", sentence, told("Write more than 0."))
         if plan is not None and component not in plan.component_names():
-            sentence = f"The plan has no component {shown(component)}."
+            sentence = told("The plan has no component %(name)s.", name=shown(component))
             cure = written.meant(component, plan.component_names())
             sheet.refuse(line, "component", "unknown-reference", sentence, cure)
         elif plan is not None:
@@ -156,32 +170,34 @@ def _check_window(
     sheet: Sheet, line: int, windows: set[Unit | str], start: dt.date | None, fiscal_year_starts: int | None
 ) -> None:
     """``window_start`` is the first day of a window or period, empty for ``ever``."""
-    units: list[Unit] = [unit for unit in ("month", "quarter", "fiscal_year") if unit in windows]
+    units = [unit for unit in _UNITS if unit in windows]
     if not windows:
-        sentence = "The component has no window or period that a target could be for."
-        sheet.refuse(line, "component", "no-window", sentence, "Leave the target out, or name another component.")
+        sentence = told("The component has no window or period that a target could be for.")
+        cure = told("Leave the target out, or name another component.")
+        sheet.refuse(line, "component", "no-window", sentence, cure)
     elif start is None:
         if _OPEN_END not in windows:
-            sentence = f"The first day of the {written.listed(units)} is missing."
-            sheet.refuse(line, "window_start", "missing-value", sentence, "Fill it in.")
+            sentence = told("The first day of the %(unit)s is missing.", unit=written.listed(units))
+            sheet.refuse(line, "window_start", "missing-value", sentence, told("Fill it in."))
     elif not units:
-        cure = "Leave it empty."
-        sheet.refuse(line, "window_start", "wrong-window", "The component accumulates for ever.", cure)
+        sentence = told("The component accumulates for ever.")
+        sheet.refuse(line, "window_start", "wrong-window", sentence, told("Leave it empty."))
     elif fiscal_year_starts is not None:
         firsts = [period_of(start, unit, fiscal_year_starts).first for unit in units]
         if start not in firsts:
-            sentence = f"{start} is not the first day of a {written.listed(units).replace('_', ' ')}."
-            cure = f"The one that it lies in begins on {written.listed(map(str, firsts))}."
+            names = written.listed(_UNITS[unit] for unit in units)
+            sentence = told("%(day)s is not the first day of a %(unit)s.", day=start, unit=names)
+            cure = told("The one that it lies in begins on %(days)s.", days=written.listed(map(str, firsts)))
             sheet.refuse(line, "window_start", "wrong-window", sentence, cure)
 
 
 def read_fx_rates(sheet: Sheet) -> Kept[tuple[str, str, dt.date], FxRate]:
     """Rates from a day on; no inverse and no crossing is ever taken (section 5)."""
-    kept: Kept[tuple[str, str, dt.date], FxRate] = Kept(sheet, "A rate of these currencies on this day")
+    kept: Kept[tuple[str, str, dt.date], FxRate] = Kept(sheet, marked("A rate of these currencies on this day"))
     for line, values in sheet.rows(FX_RATES):
         rate = FxRate(*values)
         if rate.from_currency == rate.to_currency:
-            sentence = f"{rate.from_currency} needs no rate to itself."
-            sheet.refuse(line, "to", "same-currency", sentence, "Leave the row out.")
+            sentence = told("%(currency)s needs no rate to itself.", currency=rate.from_currency)
+            sheet.refuse(line, "to", "same-currency", sentence, told("Leave the row out."))
         kept.add(line, (rate.from_currency, rate.to_currency, rate.on), rate)
     return kept

@@ -9,6 +9,7 @@ from typing import Any
 
 from incentives.documents import written
 from incentives.documents.written import Unreadable, shown
+from incentives.errors import marked, told
 from incentives.money import EXPONENTS
 
 Read = Callable[[str], Any]
@@ -41,33 +42,32 @@ def end_day(found: str) -> dt.date | None:
 
 def yes_no(found: str) -> bool:
     """yes or no."""
-    return written.one_of(found, ("yes", "no"), "not-yes-or-no", "yes or no") == "yes"
+    return written.one_of(found, ("yes", "no"), "not-yes-or-no", marked("%(found)s is not yes or no.")) == "yes"
 
 
-def word(words: Iterable[str], code: str, what: str) -> Read:
-    """A word of a closed list."""
+def word(words: Iterable[str], code: str, sentence: str) -> Read:
+    """A word of a closed list; ``sentence`` says what another one is not."""
     known = tuple(words)
-    return lambda found: written.one_of(found, known, code, what)
+    return lambda found: written.one_of(found, known, code, sentence)
 
 
 def share(found: str) -> int:
     """A share in ppm, from 0 to 1."""
     read = written.fraction(found)
     if not 0 <= read <= 1_000_000:
-        cure = (
-            f"Write {written.decimal(read)} percent as {written.decimal(read)}%."
-            if read > 0
-            else "Write 0 or more."
-        )
-        raise Unreadable("not-a-share", f"{shown(found)} is not a share from 0 to 1.", cure)
+        cure = told("Write 0 or more.")
+        if read > 0:
+            cure = told("Write %(number)s percent as %(number)s%%.", number=written.decimal(read))
+        raise Unreadable("not-a-share", told("%(found)s is not a share from 0 to 1.", found=shown(found)), cure)
     return read
 
 
 def rate(found: str) -> int:
     """An exchange rate in ppm, above 0."""
-    read = written.fraction(found, percent=False, example="1.085")
+    read = written.fraction(found, percent=False, cure=told("Write it as %(example)s.", example="1.085"))
     if read <= 0:
-        raise Unreadable("not-positive", f"{shown(found)} is not above 0.", "Write a rate above 0.")
+        sentence = told("%(found)s is not above 0.", found=shown(found))
+        raise Unreadable("not-positive", sentence, told("Write a rate above 0."))
     return read
 
 
@@ -77,14 +77,15 @@ def timestamp(found: str) -> str:
         _day(found[:10])
         (_time_of_day if len(found) > _WITHOUT_PARTS_OF_SECONDS else _whole_second)(found[10:])
     except Unreadable:
-        cure = "Write it as 2026-01-31T17:30:00+01:00, with its offset."
-        raise Unreadable("not-a-timestamp", f"{shown(found)} is not a timestamp.", cure) from None
+        sentence = told("%(found)s is not a timestamp.", found=shown(found))
+        cure = told("Write it as 2026-01-31T17:30:00+01:00, with its offset.")
+        raise Unreadable("not-a-timestamp", sentence, cure) from None
     return found
 
 
 def _time_of_day(found: str) -> str:
     if not _TIME.fullmatch(found):
-        raise Unreadable("not-a-timestamp", f"{shown(found)} is not a time of day.")
+        raise Unreadable("not-a-timestamp", told("%(found)s is not a time of day.", found=shown(found)))
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from incentives.documents.company import read_company
 from incentives.documents.plans import read_plan, read_toml
 from incentives.documents.written import Unreadable, shown
-from incentives.errors import Problem
+from incentives.errors import Problem, Told, told
 from incentives.facts import Company
 from incentives.feeds import text
 from incentives.feeds.assignments import Shelf
@@ -58,15 +58,17 @@ class Documents:
         unread: set[str] = set()
         paths = sorted((self.folder / PLANS).glob("*.toml"))
         if not paths and self.known is None:
-            self.complain(PLANS, "missing-file", "There is no plan.", "Add a TOML file for each plan.")
+            self.complain(PLANS, "missing-file", told("There is no plan."), told("Add a TOML file for each plan."))
         for path in paths:
             place = f"{PLANS}/{printable(path.name)}"
             plan = self._plan(path, place, unread)
             if plan is None:
                 continue
             if plan.plan in self.plans:
-                sentence = f"{file_of[plan.plan]} already holds the plan {shown(plan.plan)}."
-                cure = "Keep all versions of a plan in one file, or give this plan another id."
+                sentence = told(
+                    "%(file)s already holds the plan %(plan)s.", file=file_of[plan.plan], plan=shown(plan.plan)
+                )
+                cure = told("Keep all versions of a plan in one file, or give this plan another id.")
                 self.complain(place, "conflict", sentence, cure)
             self.plans.setdefault(plan.plan, plan)
             file_of.setdefault(plan.plan, place)
@@ -97,7 +99,7 @@ class Documents:
     def _text(self, path: Path, place: str) -> str | None:
         """The text of a TOML file; what keeps it from being read is a problem."""
         if not path.exists():
-            self.complain(place, "missing-file", "The file is missing.", "Add it to the folder.")
+            self.complain(place, "missing-file", told("The file is missing."), told("Add it to the folder."))
             return None
         try:
             content = path.read_bytes()
@@ -109,7 +111,7 @@ class Documents:
             self.complain(place, *cannot_read(error))
         return None
 
-    def complain(self, place: str, code: str, sentence: str, cure: str) -> None:
+    def complain(self, place: str, code: str, sentence: Told, cure: Told) -> None:
         """A problem of a whole file, or of the folder."""
         self.problems.append(Problem(place, 0, "", code, sentence, cure))
 

@@ -11,6 +11,7 @@ from typing import get_args
 
 from incentives.documents import written
 from incentives.documents.written import Unreadable, shown
+from incentives.errors import marked, told
 from incentives.facts import Event, EventRef, EventType
 from incentives.feeds import cells
 from incentives.feeds.invoices import Invoices
@@ -28,7 +29,7 @@ _INVOICE_AT = 2
 # In the order of the fields of Event.
 EVENTS = (
     needed("event_id"),
-    needed("type", cells.word(TYPES, "unknown-type", "a type of event")),
+    needed("type", cells.word(TYPES, "unknown-type", marked("%(found)s is not a type of event."))),
     needed("invoice_id"),
     needed("occurred_on", written.day),
     maybe("amount"),
@@ -38,7 +39,7 @@ EVENTS = (
     maybe("new_due_on", written.day, None),
     maybe("payee_id"),
     maybe("reason"),
-    maybe("fault", cells.word(("company", "customer"), "unknown-word", "a known fault")),
+    maybe("fault", cells.word(("company", "customer"), "unknown-word", marked("%(found)s is not a known fault."))),
     maybe("source"),
     maybe("recorded_at", cells.timestamp, repeats=False),
 )
@@ -96,8 +97,8 @@ def _amount(sheet: Sheet, line: int, event_type: str, found: str, currency: str 
     """The amount, where there is one; the type gives the sign, so it is never negative."""
     if not found:
         if event_type in _NEED_AMOUNT:
-            sentence = f"An event of type {event_type} needs an amount."
-            sheet.refuse(line, "amount", "missing-value", sentence, "Fill it in.")
+            sentence = told("An event of type %(type)s needs an amount.", type=event_type)
+            sheet.refuse(line, "amount", "missing-value", sentence, told("Fill it in."))
         return None
     try:
         amount_minor = cells.amount(found, currency)
@@ -105,14 +106,17 @@ def _amount(sheet: Sheet, line: int, event_type: str, found: str, currency: str 
         sheet.refuse_cell(line, "amount", error)
         return None
     if amount_minor < 0:
-        cure = f"Write it without the minus: the type {event_type} says which way the money went."
-        sheet.refuse(line, "amount", "negative", f"{shown(found)} is below 0.", cure)
+        sentence = told("%(found)s is below 0.", found=shown(found))
+        cure = told(
+            "Write it without the minus: the type %(type)s says which way the money went.", type=event_type
+        )
+        sheet.refuse(line, "amount", "negative", sentence, cure)
     return amount_minor
 
 
 def _refuse_misfits(sheet: Sheet, line: int, event: Event, payees: Payees) -> None:
     if event.type == "due_date_changed" and event.new_due_on is None:
-        sentence = "An event of type due_date_changed needs the new due date."
-        sheet.refuse(line, "new_due_on", "missing-value", sentence, "Fill it in.")
+        sentence = told("An event of type due_date_changed needs the new due date.")
+        sheet.refuse(line, "new_due_on", "missing-value", sentence, told("Fill it in."))
     if event.payee_id:
         payees.check(event.payee_id, sheet, line, "payee_id")

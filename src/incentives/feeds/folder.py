@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from incentives.documents.written import nearest, shown
-from incentives.errors import Problem
+from incentives.errors import Problem, Told, told
 from incentives.facts import Company, Credit, Facts
 from incentives.feeds.assignments import read_assignments, read_fx_rates, read_targets
 from incentives.feeds.documents import COMPANY, PLANS, Documents, Unchanged, printable
@@ -80,11 +80,11 @@ def read_folder(
     """
     try:
         if not folder.is_dir():
-            return _nothing(folder, "missing-folder", "There is no such folder.", "Check its name.")
+            return _nothing(folder, "missing-folder", told("There is no such folder."), told("Check its name."))
         return _Folder(folder, accept_good_rows, progress, known).reading()
     except OSError as error:
-        cure = "Check its name and who may read it."
-        return _nothing(folder, "unreadable-folder", f"It cannot be read: {error.strerror or error}.", cure)
+        sentence = told("It cannot be read: %(reason)s.", reason=error.strerror or error)
+        return _nothing(folder, "unreadable-folder", sentence, told("Check its name and who may read it."))
 
 
 def read_rows(rows: Mapping[str, Given], known: Known) -> Reading:
@@ -94,7 +94,7 @@ def read_rows(rows: Mapping[str, Given], known: Known) -> Reading:
     return _Intake(Unchanged(known), known, rows).reading()
 
 
-def _nothing(folder: Path, code: str, sentence: str, cure: str) -> Reading:
+def _nothing(folder: Path, code: str, sentence: Told, cure: Told) -> Reading:
     return Reading(None, (), (Problem(printable(folder.name), 0, "", code, sentence, cure),), ())
 
 
@@ -202,7 +202,7 @@ class _Folder(_Intake):
         """The sheet of a file. One that is missing has no rows; whether it may be missing, is said here."""
         sheet = self._opened(Sheet(self.folder / file, self.accept_good_rows, self.progress))
         if self.known is None and file in REQUIRED and not sheet.is_there:
-            sheet.refuse_file(0, "", "missing-file", "The file is missing.", "Add it to the folder.")
+            sheet.refuse_file(0, "", "missing-file", told("The file is missing."), told("Add it to the folder."))
         return sheet
 
     def _check_names(self) -> None:
@@ -215,15 +215,18 @@ class _Folder(_Intake):
                 continue
             near = nearest(path.name, names, cutoff=0.85)
             if near is not None:
-                sentence = f"A file of this name is not read; {shown(near)} is."
-                cure = f"Call it {near}, or move it away."
+                sentence = told("A file of this name is not read; %(near)s is.", near=shown(near))
+                cure = told("Call it %(name)s, or move it away.", name=near)
                 self.documents.complain(printable(path.name), "unknown-file", sentence, cure)
         if self.known is None or any((self.folder / file).exists() for file in files):
             return
         if not any((self.folder / PLANS).glob("*.toml")):
             place = printable(self.folder.absolute().name)
-            cure = f"Put in what is new: {', '.join(files)} or {PLANS}/*.toml."
-            self.documents.complain(place, "nothing-to-read", "No file of a dataset is in the folder.", cure)
+            cure = told(
+                "Put in what is new: %(files)s or %(plans)s.", files=", ".join(files), plans=f"{PLANS}/*.toml"
+            )
+            sentence = told("No file of a dataset is in the folder.")
+            self.documents.complain(place, "nothing-to-read", sentence, cure)
 
 
 def _digest(digests: Mapping[str, str]) -> str:

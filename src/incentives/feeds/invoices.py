@@ -7,6 +7,7 @@ from collections import defaultdict
 
 from incentives.documents import written
 from incentives.documents.written import Unreadable, shown
+from incentives.errors import marked, told
 from incentives.facts import Credit, CreditRecord, Customer, Invoice, InvoiceLine
 from incentives.feeds import cells
 from incentives.feeds.known import Known, foretold, other_decimals
@@ -24,9 +25,12 @@ CUSTOMER_CREDIT = (
     needed("customer_id"),
     needed("on", written.day),
     maybe("risk_grade"),
-    maybe("credit_approval", cells.word(written.CREDIT_APPROVALS, "unknown-word", "a credit approval")),
+    maybe(
+        "credit_approval",
+        cells.word(written.CREDIT_APPROVALS, "unknown-word", marked("%(found)s is not a credit approval.")),
+    ),
     maybe("credit_limit"),
-    maybe("security", cells.word(written.SECURITIES, "unknown-word", "a security")),
+    maybe("security", cells.word(written.SECURITIES, "unknown-word", marked("%(found)s is not a security."))),
 )
 INVOICES = (
     needed("invoice_id"),
@@ -56,7 +60,7 @@ CREDITS = (
 
 def read_customers(sheet: Sheet, known: Known | None = None) -> Customers:
     """Who owes."""
-    kept: Customers = Kept(sheet, "Customer", known.customer_ids if known else None)
+    kept: Customers = Kept(sheet, marked("Customer %(key)s"), known.customer_ids if known else None)
     for line, values in sheet.rows(CUSTOMERS):
         customer = Customer(*values)
         kept.add(line, customer.customer_id, customer)
@@ -67,12 +71,14 @@ def read_customer_credit(
     sheet: Sheet, customers: Customers, currency: str | None
 ) -> Kept[tuple[str, dt.date], CreditRecord]:
     """Dated credit records, at most one of a customer on a day (section 3); limits in the company's currency."""
-    kept: Kept[tuple[str, dt.date], CreditRecord] = Kept(sheet, "A credit record of this customer on this day")
+    what = marked("A credit record of this customer on this day")
+    kept: Kept[tuple[str, dt.date], CreditRecord] = Kept(sheet, what)
     for line, (customer_id, on, risk_grade, approval, limit, security) in sheet.rows(CUSTOMER_CREDIT):
         customers.check(customer_id, sheet, line, "customer_id")
         limit_minor = amount_or_none(sheet, line, "credit_limit", limit, currency)
         if limit_minor is not None and limit_minor < 0:
-            sheet.refuse(line, "credit_limit", "negative", f"{shown(limit)} is below 0.", "Write 0 or more.")
+            sentence = told("%(found)s is below 0.", found=shown(limit))
+            sheet.refuse(line, "credit_limit", "negative", sentence, told("Write 0 or more."))
         kept.add(
             line, (customer_id, on), CreditRecord(customer_id, on, risk_grade, approval, limit_minor, security)
         )
@@ -92,7 +98,7 @@ def amount_or_none(sheet: Sheet, line: int, column: str, found: str, currency: s
 
 def read_invoices(sheet: Sheet, customers: Customers, known: Known | None = None) -> Invoices:
     """Invoices, still without their lines and credits."""
-    kept: Invoices = Kept(sheet, "Invoice", known.invoice_currencies if known else None)
+    kept: Invoices = Kept(sheet, marked("Invoice %(key)s"), known.invoice_currencies if known else None)
     rows = sheet.rows(INVOICES)
     for line, values in foretold(rows, 0, known.expect) if known else rows:
         invoice = Invoice(*values)
@@ -107,7 +113,7 @@ def read_invoices(sheet: Sheet, customers: Customers, known: Known | None = None
 def read_lines(sheet: Sheet, invoices: Invoices, known: Known | None = None) -> Lines:
     """Lines of invoices, in the invoice's currency. Amounts may be negative: a line may be a reduction. They come
     with their invoice: of a known one that is not listed again, nobody could tell whether these are all."""
-    kept: Lines = Kept(sheet, "This line of the invoice")
+    kept: Lines = Kept(sheet, marked("This line of the invoice"))
     rows = sheet.rows(LINES)
     for line, values in foretold(rows, 0, known.expect) if known else rows:
         invoice_id, name, net, tax, category, cost, commissionable = values
@@ -128,14 +134,19 @@ def _refuse_unlisted(sheet: Sheet, line: int, invoice_id: str, invoices: Invoice
     if invoices.known is None or invoice_id in invoices.by_key or invoice_id in invoices.sheet.lost:
         return
     if invoice_id in invoices.known and not invoices.sheet.unusable:
-        sentence = f"Invoice {shown(invoice_id)} is known, but {invoices.sheet.file} does not list it here."
-        sheet.refuse(line, "invoice_id", "unlisted-invoice", sentence, "List it there too, with all its lines.")
+        sentence = told(
+            "Invoice %(invoice)s is known, but %(file)s does not list it here.",
+            invoice=shown(invoice_id),
+            file=invoices.sheet.file,
+        )
+        cure = told("List it there too, with all its lines.")
+        sheet.refuse(line, "invoice_id", "unlisted-invoice", sentence, cure)
 
 
 def read_credits(sheet: Sheet, invoices: Invoices, payees: Payees, known: Known | None = None) -> Credits:
     """Shares of invoices, in listed order; those of one role on one invoice sum to at most 1 (section 3). Those of
     a known invoice are its whole new list, so that none of the earlier ones counts into the sum."""
-    kept: Credits = Kept(sheet, "A credit of this payee under this role on this invoice")
+    kept: Credits = Kept(sheet, marked("A credit of this payee under this role on this invoice"))
     shared: defaultdict[tuple[str, str], int] = defaultdict(int)
     rows = sheet.rows(CREDITS)
     for line, (invoice_id, payee_id, role, share_ppm) in foretold(rows, 0, known.expect) if known else rows:
@@ -145,9 +156,14 @@ def read_credits(sheet: Sheet, invoices: Invoices, payees: Payees, known: Known 
             before = shared[invoice_id, role]
             shared[invoice_id, role] = now = before + share_ppm
             if before <= PPM < now:
-                sentence = f"The shares of role {shown(role)} on invoice {shown(invoice_id)} sum to"
-                cure = "Shares of one role on one invoice sum to at most 1."
-                sheet.refuse(line, "share", "shares-above-one", f"{sentence} {written.decimal(now)}.", cure)
+                sentence = told(
+                    "The shares of role %(role)s on invoice %(invoice)s sum to %(sum)s.",
+                    role=shown(role),
+                    invoice=shown(invoice_id),
+                    sum=written.decimal(now),
+                )
+                cure = told("Shares of one role on one invoice sum to at most 1.")
+                sheet.refuse(line, "share", "shares-above-one", sentence, cure)
     return kept
 
 
@@ -193,30 +209,33 @@ def _refuse_without_lines(invoices: Invoices, lines: Lines) -> None:
     with_lines = {invoice_id for invoice_id, _ in lines.by_key} | lines.sheet.lost
     for invoice_id, (line, _) in invoices.by_key.items():
         if invoice_id not in with_lines:
-            sentence = f"Invoice {shown(invoice_id)} has no lines."
-            invoices.sheet.refuse(line, "invoice_id", "no-lines", sentence, f"Add them to {lines.sheet.file}.")
+            sentence = told("Invoice %(invoice)s has no lines.", invoice=shown(invoice_id))
+            cure = told("Add them to %(file)s.", file=lines.sheet.file)
+            invoices.sheet.refuse(line, "invoice_id", "no-lines", sentence, cure)
 
 
 def _refuse_in_parts(invoices: Invoices, lines: Lines, credits: Credits) -> None:
     """Where good rows are taken without the bad ones: an invoice falls with any of its parts, and they with it."""
     if not invoices.sheet.takes_good_rows:
         return
+    a_line = marked("One of the lines of invoice %(invoice)s was rejected.")
+    a_credit = marked("One of the credits of invoice %(invoice)s was rejected.")
     broken = {
-        "lines": {key[0] for key, (line, _) in lines.by_key.items() if line in lines.sheet.rejected}
+        a_line: {key[0] for key, (line, _) in lines.by_key.items() if line in lines.sheet.rejected}
         | lines.sheet.lost,
-        "credits": {key[0] for key, (line, _) in credits.by_key.items() if line in credits.sheet.rejected}
+        a_credit: {key[0] for key, (line, _) in credits.by_key.items() if line in credits.sheet.rejected}
         | credits.sheet.lost,
     }
-    for name, invoice_ids in broken.items():
+    for sentence, invoice_ids in broken.items():
         for invoice_id in sorted(invoice_ids & invoices.by_key.keys()):
-            sentence = f"One of the {name} of invoice {shown(invoice_id)} was rejected."
-            invoices.sheet.refuse_dependent(invoices.by_key[invoice_id][0], "invoice_id", sentence)
+            said = told(sentence, invoice=shown(invoice_id))
+            invoices.sheet.refuse_dependent(invoices.by_key[invoice_id][0], "invoice_id", said)
     for (invoice_id, _), (line, _) in lines.by_key.items():
         if invoice_id in invoices.by_key:
             invoices.check(invoice_id, lines.sheet, line, "invoice_id")
     for (invoice_id, _, _), (line, _) in credits.by_key.items():
         if invoice_id in invoices.by_key:
             invoices.check(invoice_id, credits.sheet, line, "invoice_id")
-        elif invoice_id in broken["credits"]:
-            sentence = f"One of the credits of invoice {shown(invoice_id)} was rejected."
-            credits.sheet.refuse_dependent(line, "invoice_id", sentence)
+        elif invoice_id in broken[a_credit]:
+            said = told(a_credit, invoice=shown(invoice_id))
+            credits.sheet.refuse_dependent(line, "invoice_id", said)

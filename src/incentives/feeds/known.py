@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from incentives.errors import Told, told
 from incentives.facts import Company, Reporting
 from incentives.money import EXPONENTS
 from incentives.rules.plan import Plan
@@ -46,7 +47,7 @@ def foretold(rows: Rows, at: int, tell: Callable[[Collection[str]], None]) -> Ro
         yield from batch
 
 
-def other_decimals(before: str | None, now: str) -> tuple[str, str, str] | None:
+def other_decimals(before: str | None, now: str) -> tuple[str, Told, Told] | None:
     """Code, sentence and cure of a currency that amounts which are known already cannot change to.
 
     Amounts are kept in minor units: under a currency with other decimals, 605.00 would become 60500. Under one
@@ -54,8 +55,12 @@ def other_decimals(before: str | None, now: str) -> tuple[str, str, str] | None:
     """
     if before is None or EXPONENTS[before] == EXPONENTS[now]:
         return None
-    sentence = (
-        f"It was {before}, with {EXPONENTS[before]} decimals; {now} has {EXPONENTS[now]}, and amounts that are "
-        "known already would change their size."
+    sentence = told(
+        "It was %(before)s, with %(decimals)s decimals; %(now)s has %(other)s, and amounts that are known already "
+        "would change their size.",
+        before=before,
+        decimals=EXPONENTS[before],
+        now=now,
+        other=EXPONENTS[now],
     )
-    return "other-decimals", sentence, f"Keep {before}."
+    return "other-decimals", sentence, told("Keep %(before)s.", before=before)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 
 from incentives.documents import written
 from incentives.documents.written import shown
+from incentives.errors import marked, told
 from incentives.facts import LANGUAGES, Membership, Payee, Reporting, covers
 from incentives.feeds import cells
 from incentives.feeds.known import Known
@@ -24,7 +25,11 @@ PAYEES = (
     maybe("currency", written.currency),
     maybe("starts_on", written.day, None),
     maybe("ends_on", cells.end_day, None),
-    maybe("language", cells.word(LANGUAGES, "unknown-language", "a language known here"), "en"),
+    maybe(
+        "language",
+        cells.word(LANGUAGES, "unknown-language", marked("%(found)s is not a language known here.")),
+        "en",
+    ),
 )
 REPORTING = (
     needed("payee_id"),
@@ -43,7 +48,7 @@ MEMBERSHIPS = (
 
 def read_payees(sheet: Sheet, known: Known | None = None) -> Payees:
     """Everybody who can be paid."""
-    kept: Payees = Kept(sheet, "Payee", known.payee_ids if known else None)
+    kept: Payees = Kept(sheet, marked("Payee %(key)s"), known.payee_ids if known else None)
     for line, values in sheet.rows(PAYEES):
         payee = Payee(*values)
         check_range(sheet, line, payee.starts_on, payee.ends_on)
@@ -54,7 +59,7 @@ def read_payees(sheet: Sheet, known: Known | None = None) -> Payees:
 def read_reporting(sheet: Sheet, payees: Payees, known: Known | None = None) -> ReportingLines:
     """Who reports to whom; nobody, on any day, to themselves, directly or through others (section 5), known lines
     among them."""
-    kept: ReportingLines = Kept(sheet, "This line of reporting")
+    kept: ReportingLines = Kept(sheet, marked("This line of reporting"))
     for line, values in sheet.rows(REPORTING):
         reporting = Reporting(*values)
         payees.check(reporting.payee_id, sheet, line, "payee_id")
@@ -67,7 +72,7 @@ def read_reporting(sheet: Sheet, payees: Payees, known: Known | None = None) -> 
 
 def read_memberships(sheet: Sheet, payees: Payees) -> Kept[tuple[str, str, str, dt.date], Membership]:
     """Who is in which team; a team is whatever is named as one."""
-    kept: Kept[tuple[str, str, str, dt.date], Membership] = Kept(sheet, "This membership")
+    kept: Kept[tuple[str, str, str, dt.date], Membership] = Kept(sheet, marked("This membership"))
     for line, values in sheet.rows(MEMBERSHIPS):
         membership = Membership(*values)
         payees.check(membership.payee_id, sheet, line, "payee_id")
@@ -79,8 +84,9 @@ def read_memberships(sheet: Sheet, payees: Payees) -> Kept[tuple[str, str, str, 
 def check_range(sheet: Sheet, line: int, starts_on: dt.date | None, ends_on: dt.date | None) -> None:
     """A range of days does not end before it starts."""
     if starts_on is not None and ends_on is not None and ends_on < starts_on:
-        sentence = f"It ends on {ends_on}, before it starts on {starts_on}."
-        sheet.refuse(line, "ends_on", "ends-before-start", sentence, "Both days are inside; swap or mend them.")
+        sentence = told("It ends on %(end)s, before it starts on %(start)s.", end=ends_on, start=starts_on)
+        cure = told("Both days are inside; swap or mend them.")
+        sheet.refuse(line, "ends_on", "ends-before-start", sentence, cure)
 
 
 def _refuse_cycles(sheet: Sheet, kept: ReportingLines, known: Collection[Reporting]) -> None:
@@ -98,8 +104,10 @@ def _refuse_cycles(sheet: Sheet, kept: ReportingLines, known: Collection[Reporti
         if not chain:
             managers[reporting.payee_id].append(reporting)
             continue
-        sentence = f"On {day} the reporting lines run in a circle: {' -> '.join(map(shown, chain))}."
-        sheet.refuse(line, "manager_id", "reporting-cycle", sentence, "End or correct one of these lines.")
+        circle = " -> ".join(map(shown, chain))
+        sentence = told("On %(day)s the reporting lines run in a circle: %(circle)s.", day=day, circle=circle)
+        cure = told("End or correct one of these lines.")
+        sheet.refuse(line, "manager_id", "reporting-cycle", sentence, cure)
 
 
 def _circle(

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from incentives.documents import written
 from incentives.documents.written import Unreadable, shown
-from incentives.errors import Problem
+from incentives.errors import NO_CURE, Problem, Told, told
 from incentives.feeds import cells, text
 
 K = TypeVar("K", bound=Hashable)
@@ -107,7 +107,7 @@ class Sheet:
         accepted = self.read - duplicate - len(self.rejected)
         return FileCount(self.file, self.read, accepted, duplicate, len(self.rejected))
 
-    def refuse(self, line: int, column: str, code: str, sentence: str, cure: str = "") -> None:
+    def refuse(self, line: int, column: str, code: str, sentence: Told, cure: Told = NO_CURE) -> None:
         """Reject a row and say why. May be called several times for one row."""
         self.rejected.add(line)
         self.problems.append(Problem(self.file, line, column, code, sentence, cure))
@@ -116,14 +116,14 @@ class Sheet:
         """Reject a row for what a cell holds."""
         self.refuse(line, column, error.code, error.sentence, error.cure)
 
-    def refuse_dependent(self, line: int, column: str, sentence: str) -> None:
+    def refuse_dependent(self, line: int, column: str, sentence: Told) -> None:
         """Leave out a row, itself good, that leans on a rejected one. Only where good rows are taken without
         the bad ones: otherwise nothing is taken, and only the root of the trouble is worth reading."""
         if self.takes_good_rows and line not in self.rejected:
-            cure = "It comes in when that row is mended."
+            cure = told("It comes in when that row is mended.")
             self.refuse(line, column, "depends-on-rejected", sentence, cure)
 
-    def refuse_file(self, line: int, column: str, code: str, sentence: str, cure: str) -> None:
+    def refuse_file(self, line: int, column: str, code: str, sentence: Told, cure: Told) -> None:
         """Say why the whole file cannot be used."""
         self.unusable = True
         self.problems.append(Problem(self.file, line, column, code, sentence, cure))
@@ -162,8 +162,9 @@ class Sheet:
             at = layout.key_at
             self.lost = {row[at].strip('"\r\n') for row in self._lost_rows if at < len(row)}
         elif not self.unusable:
-            cure = f"Begin it with the header {','.join(column.name for column in columns)}."
-            self.refuse_file(0, "", "empty-file", "The file is empty.", cure)
+            header = ",".join(column.name for column in columns)
+            cure = told("Begin it with the header %(header)s.", header=header)
+            self.refuse_file(0, "", "empty-file", told("The file is empty."), cure)
 
     def _records(self) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
         """Records in batches, each with its line; the first is the header."""
@@ -214,42 +215,46 @@ class Sheet:
         """Every column is known and there once, and none that is required is missing."""
         known = [column.name for column in columns]
         if len(header) == 1 and any(sign in header[0] for sign in ";\t|"):
-            cure = "Save the file with commas between the cells."
-            self.refuse_file(line, "", "no-commas", "The cells are not divided by commas.", cure)
+            cure = told("Save the file with commas between the cells.")
+            self.refuse_file(line, "", "no-commas", told("The cells are not divided by commas."), cure)
             return
         if not set(header) & set(known):
-            cure = f"Begin the file with the header {','.join(known)}."
-            self.refuse_file(line, "", "no-header", "The first line names no known column.", cure)
+            cure = told("Begin the file with the header %(header)s.", header=",".join(known))
+            self.refuse_file(line, "", "no-header", told("The first line names no known column."), cure)
             return
         missing = [column.name for column in columns if column.required and column.name not in header]
         meant = {written.nearest(name, missing) for name in header if name not in known}
         for position, name in enumerate(header):
             if name not in known:
                 cure = written.meant(name, missing, written.meant(name, known))
-                self.refuse_file(line, name, "unknown-column", f"The column {shown(name)} is not known.", cure)
+                sentence = told("The column %(column)s is not known.", column=shown(name))
+                self.refuse_file(line, name, "unknown-column", sentence, cure)
             elif name in header[:position]:
-                sentence = f"The column {shown(name)} is there twice."
-                self.refuse_file(line, name, "column-twice", sentence, "Leave one out.")
+                sentence = told("The column %(column)s is there twice.", column=shown(name))
+                self.refuse_file(line, name, "column-twice", sentence, told("Leave one out."))
         for name in missing:
             if name in meant:  # the mistyped one has been named
                 continue
-            self.refuse_file(line, name, "missing-column", f"The column {shown(name)} is missing.", "Add it.")
+            sentence = told("The column %(column)s is missing.", column=shown(name))
+            self.refuse_file(line, name, "missing-column", sentence, told("Add it."))
 
 
-def cannot_read(error: OSError) -> tuple[str, str, str]:
+def cannot_read(error: OSError) -> tuple[str, Told, Told]:
     """Code, sentence and cure of a file that the system does not hand out."""
-    sentence = f"The file cannot be read: {error.strerror or 'no reason given'}."
-    return "cannot-read", sentence, "Check that it is a file that may be read."
+    sentence = told("The file cannot be read: %(reason)s.", reason=error.strerror or told("no reason given"))
+    return "cannot-read", sentence, told("Check that it is a file that may be read.")
 
 
 def _empty() -> Unreadable:
-    return Unreadable("missing-value", "The cell is empty.", "It has to be filled.")
+    return Unreadable("missing-value", told("The cell is empty."), told("It has to be filled."))
 
 
 def _ragged(found: int, width: int) -> Unreadable:
-    cells_found = "1 cell" if found == 1 else f"{found} cells"
-    cure = "Write one cell for each column, and put a cell that holds a comma in quotes."
-    return Unreadable("ragged-row", f"The row has {cells_found}, the header {width}.", cure)
+    sentence = told("The row has %(found)s cells, the header %(width)s.", found=found, width=width)
+    if found == 1:
+        sentence = told("The row has 1 cell, the header %(width)s.", width=width)
+    cure = told("Write one cell for each column, and put a cell that holds a comma in quotes.")
+    return Unreadable("ragged-row", sentence, cure)
 
 
 class _Layout:
@@ -298,7 +303,8 @@ class Kept(Generic[K, R]):
     """The rows of a sheet by key, in listed order. An identical row counts as a duplicate; one with the same key
     and other content is a mistake, and neither is taken: which of the two is right, a person decides.
 
-    ``known``: keys that came earlier, to which rows may refer too; None where there is no earlier.
+    ``what`` names a row, by its ``%(key)s`` if that is one word. ``known``: keys that came earlier, to which rows
+    may refer too; None where there is no earlier.
     """
 
     def __init__(self, sheet: Sheet, what: str, known: Container[K] | None = None) -> None:
@@ -314,9 +320,10 @@ class Kept(Generic[K, R]):
             return True
         if first != record:
             self.sheet.rejected.add(first_line)
-            what = f"{self.what} {shown(key)}" if isinstance(key, str) else self.what
-            sentence = f"{what} is already in line {first_line}, with other content."
-            self.sheet.refuse(line, "", "conflict", sentence, "Keep the one that is right.")
+            sentence = told(
+                "%(what)s is already in line %(line)s, with other content.", what=self._named(key), line=first_line
+            )
+            self.sheet.refuse(line, "", "conflict", sentence, told("Keep the one that is right."))
         elif line not in self.sheet.rejected:
             self.sheet.repeats.append(line)
         return False
@@ -332,10 +339,16 @@ class Kept(Generic[K, R]):
         found = self.by_key.get(key)
         if found is not None and found[0] not in self.sheet.rejected:
             return
-        what = f"{self.what} {shown(key)}"
+        what = self._named(key)
         if found is not None or key in self.sheet.lost:
-            sheet.refuse_dependent(line, column, f"{what} was itself rejected.")
+            sheet.refuse_dependent(line, column, told("%(what)s was itself rejected.", what=what))
         elif not self.sheet.unusable and not (self.known is not None and key in self.known):
             file = self.sheet.file
-            sentence = f"{what} is not in {file}" + ("." if self.known is None else ", nor known from before.")
-            sheet.refuse(line, column, "unknown-reference", sentence, f"Add it to {file}, or correct the id.")
+            sentence = told("%(what)s is not in %(file)s.", what=what, file=file)
+            if self.known is not None:
+                sentence = told("%(what)s is not in %(file)s, nor known from before.", what=what, file=file)
+            cure = told("Add it to %(file)s, or correct the id.", file=file)
+            sheet.refuse(line, column, "unknown-reference", sentence, cure)
+
+    def _named(self, key: K) -> Told:
+        return told(self.what, key=shown(key)) if isinstance(key, str) else told(self.what)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from incentives.documents.written import Unreadable
+from incentives.errors import told
 
 MOST_LINES = 100
 """A quoted cell that runs on for more lines than this was never closed."""
@@ -48,22 +49,25 @@ def decoded(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise Unreadable("not-utf-8", f"Line {line} is not UTF-8.", "Save the file as UTF-8.") from None
+        line = len(content[: error.start].split(b"\n"))
+        sentence = told("Line %(line)s is not UTF-8.", line=line)
+        raise Unreadable("not-utf-8", sentence, told("Save the file as UTF-8.")) from None
 
 
 def not_text(cell: str) -> Unreadable | None:
     """What keeps a cell from being text that a database takes, if anything does."""
     if "\0" in cell:
-        return Unreadable("nul", "It holds a NUL character.", "Remove it.")
+        return Unreadable("nul", told("It holds a NUL character."), told("Remove it."))
     if _SURROGATES.search(cell):
-        return Unreadable("not-text", "It holds half of a character.", "Send whole characters, as UTF-8.")
+        cure = told("Send whole characters, as UTF-8.")
+        return Unreadable("not-text", told("It holds half of a character."), cure)
     return None
 
 
 def _refuse_utf_16(head: bytes) -> None:
     if head.startswith(_UTF_16_MARKS) or b"\0" in head:
-        raise Unreadable("not-utf-8", "The file looks like UTF-16, not UTF-8.", "Save the file as UTF-8.")
+        sentence = told("The file looks like UTF-16, not UTF-8.")
+        raise Unreadable("not-utf-8", sentence, told("Save the file as UTF-8."))
 
 
 def batches(path: Path, refuse: Refuse, digest: Digest) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
@@ -163,9 +167,10 @@ def _from(chunk: list[str], at: int, file: Iterator[str]) -> Iterator[str]:
 def _judge(record: str) -> None:
     """Whether a record with a quote or something stranger is what RFC 4180 allows, and text."""
     if "\0" in record:
-        raise Unreadable("nul", "The row holds a NUL character.", "Remove it; the file may be damaged.")
+        cure = told("Remove it; the file may be damaged.")
+        raise Unreadable("nul", told("The row holds a NUL character."), cure)
     if _UNDECODED.search(record):
-        raise Unreadable("not-utf-8", "The row is not UTF-8.", "Save the file as UTF-8.")
+        raise Unreadable("not-utf-8", told("The row is not UTF-8."), told("Save the file as UTF-8."))
     if not _RECORD.fullmatch(record):
         raise _stray_quote()
 
@@ -173,8 +178,8 @@ def _judge(record: str) -> None:
 def _stray_quote() -> Unreadable:
     return Unreadable(
         "stray-quote",
-        "A quote is not closed, or stands where none may be.",
-        'Put the cell in quotes and double the quotes in it: "12"" screen".',
+        told("A quote is not closed, or stands where none may be."),
+        told('Put the cell in quotes and double the quotes in it: "12"" screen".'),
     )
 
 
@@ -182,5 +187,6 @@ def _stumbled(record: list[str]) -> Unreadable:
     """What csv.reader stumbled over."""
     longest = csv.field_size_limit()
     if len(record) == 1 and len(record[0]) > longest:
-        return Unreadable("too-long", f"A cell has more than {longest} characters.", "Shorten it.")
+        sentence = told("A cell has more than %(longest)s characters.", longest=longest)
+        return Unreadable("too-long", sentence, told("Shorten it."))
     return _stray_quote()

@@ -12,6 +12,7 @@ import structlog
 from huey import Huey
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 
+from incentives.errors import Told, from_plain
 from incentives.jobs.registry import KINDS
 from incentives.service.access import NotThere, Viewer
 from incentives.store import desk, queue
@@ -23,8 +24,7 @@ _table = table_of(desk.Job)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as somebody looks at it. ``result`` of one that failed holds ``problems``, sentences; none where it
-    was a fault of ours."""
+    """A job as somebody looks at it. ``problems`` are why one failed; none where it was a fault of ours."""
 
     number: int
     account_id: int
@@ -38,6 +38,11 @@ class Job:
     made_at: dt.datetime
     began_at: dt.datetime | None
     ended_at: dt.datetime | None
+
+    @property
+    def problems(self) -> tuple[Told, ...]:
+        """In words, why it was not done."""
+        return tuple(map(from_plain, self.result.get("problems", ())))
 
     @property
     def has_ended(self) -> bool:

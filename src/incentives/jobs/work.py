@@ -13,7 +13,7 @@ import structlog
 from huey import Huey, crontab
 from sqlalchemy import Engine
 
-from incentives.errors import IncentivesError, Rejected
+from incentives.errors import IncentivesError, Rejected, as_plain
 from incentives.jobs import desk
 from incentives.jobs.registry import KINDS, Progress
 from incentives.service.access import viewer_of
@@ -56,7 +56,7 @@ def _done(engine: Engine, job: desk.Job, progress: Progress) -> tuple[str, Mappi
         kind = KINDS[job.kind]
         return "done", kind.function(engine, dict(job.arguments), _who(engine, job, kind.roles), progress)
     except Rejected as rejected:
-        return "failed", {"problems": [str(each) for each in rejected.problems]}
+        return "failed", {"problems": [as_plain(each.whole) for each in rejected.problems]}
     except NotReady as blocked:
         found = [sentence for step in blocked.steps if step.blocks for sentence in (*step.found[:10], step.cure)]
         return "failed", {"problems": [str(blocked), *found]}

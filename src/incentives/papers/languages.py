@@ -20,6 +20,8 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, get_currency_symbol
 from babel.support import Translations
 
+from incentives.errors import Told
+from incentives.errors import marked as marked  # beside whoever says it later
 from incentives.facts import Language
 from incentives.money import EXPONENTS
 from incentives.places import data_dir
@@ -29,11 +31,6 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 _LOCALES: dict[Language, str] = {"en": "en_GB", "nl": "nl_NL"}
 _SIGN_AFTER_SYMBOL: frozenset[Language] = frozenset({"nl"})
-
-
-def marked(text: str) -> str:
-    """A text that a catalog translates, said later: extraction finds it by this name."""
-    return text
 
 
 class Speaker:
@@ -48,6 +45,12 @@ class Speaker:
         """A text in this language, with its values filled in."""
         said = self._words.gettext(text)
         return said % values if values else said
+
+    def told(self, text: str) -> str:
+        """What a mistake tells, in this language; any other text as it is."""
+        if not text or not isinstance(text, Told):
+            return text
+        return self.say(text.template, **{name: self.told(value) for name, value in text.values})
 
     def count(self, one: str, many: str, number: int) -> str:
         """A text that depends on a number, which it may name as ``%(number)s``."""

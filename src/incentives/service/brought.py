@@ -11,13 +11,13 @@ import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from sqlalchemy import Engine
 
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, as_plain, from_plain
 from incentives.feeds.documents import COMPANY, PLANS
 from incentives.feeds.tables import Progress
 from incentives.service.access import NotThere
@@ -29,7 +29,7 @@ MOST_FILES = 500
 MOST_BYTES = 1024 * 1024 * 1024
 """What a zip may come to when it is unpacked."""
 
-_FOUND = "found.json"
+_FOUND = "judged.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,11 @@ def forget(account_id: int, key: str) -> None:
 def judge(engine: Engine, who: Who, brought: Brought, progress: Progress | None = None) -> Looked:
     """Find out what importing it would bring, and keep that beside it."""
     looked = look(engine, who, brought.folder, complete=brought.complete, progress=progress)
-    text = json.dumps(asdict(looked))
+    problems = [
+        (each.place, each.line, each.path, each.code, as_plain(each.sentence), as_plain(each.cure))
+        for each in looked.problems
+    ]
+    text = json.dumps(asdict(replace(looked, problems=())) | {"problems": problems})
     written = brought.folder.parent / f"{_FOUND}.new"
     written.write_text(text, encoding="utf-8")
     written.replace(brought.folder.parent / _FOUND)
@@ -96,7 +100,10 @@ def judged(brought: Brought) -> Looked | None:
     says = json.loads(file.read_text(encoding="utf-8"))
     return Looked(
         files=tuple(FileResult(**each) for each in says["files"]),
-        problems=tuple(Problem(**each) for each in says["problems"]),
+        problems=tuple(
+            Problem(place, line, path, code, from_plain(sentence), from_plain(cure))
+            for place, line, path, code, sentence, cure in says["problems"]
+        ),
         left_out=says["left_out"],
         proposed=tuple(says["proposed"]),
         gone=says["gone"],

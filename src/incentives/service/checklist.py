@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from incentives.calculation.lines import Finding
 from incentives.calendar import Period, month_name
-from incentives.errors import Problem
+from incentives.errors import Problem, from_plain
 from incentives.store import tables
 from incentives.store.closes import holds_in_force, open_questions, undecided
 
@@ -131,7 +131,7 @@ def _left_out(connection: Connection) -> list[str]:
     asked = select(tables.Import.act_id, tables.Import.name, tables.Import.left_out)
     rows = connection.execute(asked.where(tables.Import.act_id > (last or 0)).order_by(tables.Import.act_id))
     return [
-        f"Import {act_id} of {name} left out: {problem}"
+        f"Import {act_id} of {name} left out: {from_plain(problem)}"
         for act_id, name, left_out in rows
         for problem in json.loads(left_out)
     ]

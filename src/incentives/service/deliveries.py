@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from incentives.documents.company import read_company
 from incentives.documents.plans import read_plan
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, as_plain
 from incentives.facts import Company, Event, EventRef
 from incentives.feeds.documents import COMPANY, PLANS
 from incentives.feeds.folder import OPTIONAL, Reading, read_folder, read_rows
@@ -184,7 +184,7 @@ def _take_in(connection: Connection, who: Who, name: str, read: Reading, *, comp
             name=name,
             sha256=read.sha256,
             counts=said([_plain(each) for each in files]),
-            left_out=said([str(problem) for problem in read.problems]),
+            left_out=said([as_plain(problem.whole) for problem in read.problems]),
         )
     )
     return Delivered(act_id, files, read.problems, tuple(proposed), gone)

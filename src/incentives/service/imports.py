@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from incentives.errors import Told, from_plain
 from incentives.service.access import NotThere
 from incentives.service.deliveries import FileResult
 from incentives.store import tables
@@ -23,7 +24,7 @@ class Imported:
     at: dt.datetime
     sha256: str
     files: tuple[FileResult, ...]
-    left_out: tuple[str, ...]
+    left_out: tuple[Told, ...]
 
     @property
     def read(self) -> int:
@@ -78,7 +79,7 @@ def _imports(connection: Connection, before: int, limit: int) -> list[Imported]:
             row.at,
             row.sha256,
             tuple(FileResult(**each) for each in json.loads(row.counts)),
-            tuple(json.loads(row.left_out)),
+            tuple(map(from_plain, json.loads(row.left_out))),
         )
         for row in connection.execute(asked)
     ]

@@ -89,7 +89,7 @@ def problem_json(status: int, title: str, problems: tuple[Problem, ...] = ()) ->
                 "pointer": _pointer(each),
                 "place": f"{each.place}:{each.line}" if each.line else each.place,
                 "code": each.code,
-                "detail": f"{each.sentence} {each.cure}".strip(),
+                "detail": each.said,
             }
             for each in problems
         ]

@@ -9,6 +9,7 @@ from flask import request
 from marshmallow import EXCLUDE, Schema, ValidationError
 
 from incentives.errors import Problem
+from incentives.web.here import speak
 
 
 def is_fragment() -> bool:
@@ -44,7 +45,7 @@ class Form:
         """Keep mistakes that the service found, each at its field."""
         for each in problems:
             field = each.path if each.path in self.typed else ""
-            self.errors.setdefault(field, []).append(f"{each.sentence} {each.cure}".strip())
+            self.errors.setdefault(field, []).append(speak().told(each.said))
 
     def __getitem__(self, name: str) -> Any:
         return self.typed.get(name, "")

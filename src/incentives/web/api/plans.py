@@ -373,10 +373,7 @@ def _told(draft: Draft, judged: Judged) -> dict[str, Any]:
         "changed_at": instant(draft.changed_at),
         "document": draft.document,
         "ready": judged.is_ready,
-        "mistakes": [
-            {"path": each.path, "code": each.code, "detail": f"{each.sentence} {each.cure}".strip()}
-            for each in judged.problems
-        ],
+        "mistakes": [{"path": each.path, "code": each.code, "detail": each.said} for each in judged.problems],
         "examples": [
             {
                 "effective_from": each.effective_from.isoformat(),

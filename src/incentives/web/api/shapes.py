@@ -14,7 +14,8 @@ from marshmallow import fields
 
 from incentives.documents import written
 from incentives.documents.fields import Document, Rows, Strict, Table, mistake
-from incentives.documents.written import shown
+from incentives.documents.written import UNKNOWN, shown
+from incentives.errors import Told
 from incentives.facts import LANGUAGES
 from incentives.feeds import text
 from incentives.feeds.events import TYPES
@@ -99,8 +100,8 @@ _ID: Json = {"type": "string", "maxLength": LONGEST_ID, "pattern": PRINTABLE}
 class Plain(Strict):
     """Text of one line, as it may stand in a path, a query or a row."""
 
-    expects = "text"
-    cure = 'Write it in quotes, such as "text".'
+    wrong = "%(found)s is not text."
+    cure = Told('Write it in quotes, such as "text".')
 
     def __init__(self, longest: int = LONGEST_ID, *, may_be_empty: bool = False, **options: Any) -> None:
         self.longest, self.may_be_empty = longest, may_be_empty
@@ -112,13 +113,15 @@ class Plain(Strict):
         if not isinstance(value, str):
             self.refuse(value)
         if len(value) > self.longest:
-            raise mistake("too-long", f"It has {len(value)} characters.", f"At most {self.longest} are taken.")
+            cure = Told(f"At most {self.longest} are taken.")
+            raise mistake("too-long", Told(f"It has {len(value)} characters."), cure)
         if fault := text.not_text(value):
             raise fault
         if _CONTROL.search(value):
-            raise mistake("control-character", f"{shown(value)} holds a control character.", "Leave it out.")
+            sentence = Told(f"{shown(value)} holds a control character.")
+            raise mistake("control-character", sentence, Told("Leave it out."))
         if not value and not self.may_be_empty:
-            raise mistake("no-value", "The text is empty.", "It has to be filled.")
+            raise mistake("no-value", Told("The text is empty."), Told("It has to be filled."))
         return value
 
 
@@ -141,7 +144,8 @@ class Cell(Plain):
     def read(self, value: Any) -> Any:
         if self.metadata["type"] == "boolean":
             if not isinstance(value, bool):
-                raise mistake("wrong-type", f"{shown(value)} is not true or false.", "Write true or false.")
+                sentence = Told(f"{shown(value)} is not true or false.")
+                raise mistake("wrong-type", sentence, Told("Write true or false."))
             return "yes" if value else "no"
         return super().read(value)
 
@@ -153,8 +157,8 @@ class Count(Strict):
         self.least, self.most = least, most
         shape = {"type": "integer", "minimum": least, "maximum": most}
         super().__init__(metadata=shape | options.pop("metadata", {}), **options)
-        self.expects = f"a whole number from {least} to {most}"
-        self.cure = f"Write a whole number from {least} to {most}."
+        self.wrong = f"%(found)s is not a whole number from {least} to {most}."
+        self.cure = Told(f"Write a whole number from {least} to {most}.")
 
     def read(self, value: Any) -> int:
         found = str(value)
@@ -166,8 +170,8 @@ class Count(Strict):
 class AnyDay(Strict):
     """A day, in a query or a body."""
 
-    expects = "a date"
-    cure = "Write it as 2026-01-31: year, month, day."
+    wrong = "%(found)s is not a date."
+    cure = written.AS_A_DAY
 
     def __init__(self, **options: Any) -> None:
         super().__init__(metadata=dict(DAY), **options)
@@ -181,8 +185,8 @@ class AnyDay(Strict):
 class AnyMonth(Strict):
     """A month, in a query."""
 
-    expects = "a month"
-    cure = "Write it as 2026-01."
+    wrong = "%(found)s is not a month."
+    cure = Told("Write it as 2026-01.")
 
     def __init__(self, **options: Any) -> None:
         super().__init__(metadata=MONTH | options.pop("metadata", {}), **options)
@@ -215,7 +219,7 @@ class OneOf(Plain):
         super().__init__(metadata={"enum": [*words]}, **options)
 
     def read(self, value: Any) -> str:
-        return written.one_of(super().read(value), self.words, "unknown-word", "known here")
+        return written.one_of(super().read(value), self.words, "unknown-word", UNKNOWN)
 
 
 class Several(Rows):
@@ -227,16 +231,16 @@ class Several(Rows):
 
     def read(self, value: Any) -> list[Any]:
         if isinstance(value, list) and len(value) > self.most:
-            cure = f"Send at most {self.most} at once."
-            raise mistake("too-many", f"The list has {len(value)} entries.", cure)
+            cure = Told(f"Send at most {self.most} at once.")
+            raise mistake("too-many", Told(f"The list has {len(value)} entries."), cure)
         return super().read(value)
 
 
 class Reasons(Strict):
     """A reason for each of some names."""
 
-    expects = "reasons by name"
-    cure = 'Write them as {"name": "reason"}.'
+    wrong = "%(found)s is not reasons by name."
+    cure = Told('Write them as {"name": "reason"}.')
 
     def __init__(self, *names: str, **options: Any) -> None:
         self.names = names
@@ -249,7 +253,7 @@ class Reasons(Strict):
             self.refuse(value)
         inner = Plain(LONGEST_TEXT)
         for name in value:
-            written.one_of(str(name), self.names, "unknown-word", "a step")
+            written.one_of(str(name), self.names, "unknown-word", "%(found)s is not a step.")
         return {name: str(inner.deserialize(reason)) for name, reason in value.items()}
 
 

@@ -105,7 +105,7 @@ def make_token() -> Any:
     except Rejected as rejected:
         for each in rejected.problems:
             field = "token_name" if each.path == "name" else each.path
-            token_form.errors.setdefault(field, []).append(f"{each.sentence} {each.cure}".strip())
+            token_form.errors.setdefault(field, []).append(speak().told(each.said))
         return _page(form, token_form)
     return _page(form, made=made.written)
 

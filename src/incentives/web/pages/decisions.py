@@ -173,14 +173,14 @@ def _read(form: Form, typed: dict[str, str]) -> tuple[int, str, dt.date] | None:
     try:
         currency = read_currency(typed["currency"].strip().upper())
     except Unreadable as error:
-        form.errors["currency"] = [f"{error.sentence} {error.cure}".strip()]
+        form.errors["currency"] = [speak().told(error.said)]
     try:
         written = typed["amount"].strip().replace("\N{MINUS SIGN}", "-")
         if currency:
             amount = read_amount(written.removeprefix("-"), currency)
             amount = -amount if written.startswith("-") else amount
     except Unreadable as error:
-        form.errors["amount"] = [f"{error.sentence} {error.cure}".strip()]
+        form.errors["amount"] = [speak().told(error.said)]
     try:
         day = dt.date.fromisoformat(typed["on"].strip())
     except ValueError:
@@ -233,7 +233,7 @@ def _at_fields(form: Form, rejected: Rejected, names: dict[str, str]) -> None:
             form.errors["reason"] = [speak().say(marked("Say why: it is kept with what you decide."))]
         else:
             field = names.get(each.path, "")
-            form.errors.setdefault(field, []).append(f"{each.sentence} {each.cure}".strip())
+            form.errors.setdefault(field, []).append(speak().told(each.said))
 
 
 def _proposed() -> Any:

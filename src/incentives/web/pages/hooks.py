@@ -30,7 +30,7 @@ def show() -> Any:
             _, made = hooks.add(books(), who(), viewer().account_id, form["url"].strip(), kinds, private=private)
         except Rejected as rejected:
             for each in rejected.problems:
-                form.errors.setdefault(each.path, []).append(f"{each.sentence} {each.cure}".strip())
+                form.errors.setdefault(each.path, []).append(speak().told(each.said))
         else:
             form = Form(kinds=[])
             look_again()

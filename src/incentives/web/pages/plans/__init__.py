@@ -97,7 +97,7 @@ def begin(plan: str) -> Any:
     try:
         made = drafting.begin(books(), viewer().account_id, who(), plan, day(str(form["effective_from"]).strip()))
     except Unreadable as error:
-        form.refuse([Problem("", 0, "effective_from", error.code, error.sentence, error.cure)])
+        form.refuse([Problem("plan", 0, "effective_from", error.code, error.sentence, error.cure)])
     except Rejected as rejected:
         form.refuse(rejected.problems)
     else:
@@ -459,9 +459,7 @@ def _judged(found: Draft, text: str) -> dict[str, Any]:
     sections = _sections(text)
     wrong: dict[str, list[str]] = {}
     for each in judged.problems:
-        wrong.setdefault(editing_form.placed(sections, each.path), []).append(
-            f"{each.sentence} {each.cure}".strip()
-        )
+        wrong.setdefault(editing_form.placed(sections, each.path), []).append(speak().told(each.said))
     approved = drafting.shelf(reader(), found.plan).approved
     return {
         "judged": judged,
