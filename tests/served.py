@@ -70,7 +70,7 @@ def copied(story: Path, folder: Path) -> Engine:
 def app_on(engine: Engine) -> Flask:
     """The application on a store, on the morning on which the story ends."""
     app = create_app(engine, Settings(_secret(engine), today=TODAY))
-    app.extensions["login_limiter"].enabled = False
+    app.extensions["api_limiter"].enabled = False
     return app
 
 

@@ -214,9 +214,7 @@ def sweep(app: Flask, visitors: Mapping[str | None, Visitor]) -> Sweep:
     return Sweep(answers, looked, log.getvalue())
 
 
-ENDS_A_SESSION = frozenset(
-    f"security.{name}" for name in ("logout", "login", "change_password", "two_factor_token_validation")
-)
+ENDS_A_SESSION = frozenset(f"security.{name}" for name in ("logout", "login", "two_factor_token_validation"))
 """Tried in tests/test_web_signing_in.py: here they would sign the visitor out."""
 
 

@@ -556,7 +556,7 @@ def test_a_program_that_asks_too_often_is_told_when_to_come_back(
     assert api.RATE == "600 per minute"
     monkeypatch.setattr(api, "RATE", "5 per minute")
     app = app_on(story_engine)
-    app.extensions["login_limiter"].enabled = True
+    app.extensions["api_limiter"].enabled = True
     busy, other = program(app, ALEX), program(app, FEMKE)
     answers = [busy.get("/metrics") for _ in range(6)]
     assert {each.status_code for each in answers[:5]} == {200}

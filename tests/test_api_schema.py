@@ -70,7 +70,7 @@ def on_postgresql(engine: Engine) -> Flask:
     ):
         accounts.add(engine, Who("admin", NOW), Person(email, email, [role], payee_id))
     app = create_app(engine, Settings("x" * 48, today=TODAY))
-    app.extensions["login_limiter"].enabled = False
+    app.extensions["api_limiter"].enabled = False
     return app
 
 

@@ -18,7 +18,7 @@ import pytest
 from flask.testing import FlaskClient
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from incentives.errors import Rejected
 from incentives.service import accounts
@@ -26,7 +26,7 @@ from incentives.store.acts import Who
 from incentives.store.desk import Account
 from incentives.web import create_app
 from incentives.web.settings import Settings, read_settings
-from served import KIM, NOOR, SANNE, TODAY
+from served import KIM, NOOR, SANNE, TODAY, token_in
 from test_telling import NOW
 
 CLIENT, SECRET = "incentives", "a secret of the client"
@@ -184,6 +184,28 @@ def test_an_account_that_is_somebodys_already_or_off_stays_shut(story_engine: En
     person = accounts.Person(NOOR, "Noor van Dam", ["payroll"])
     accounts.change(story_engine, Who(KIM, NOW), number, person, active=False)
     assert sign_in(browser_on(story_engine, provider), provider).status_code == 403
+
+
+def test_who_has_no_password_here_is_asked_by_the_provider_once_more(
+    story_engine: Engine, provider: Provider
+) -> None:
+    with story_engine.begin() as connection:
+        connection.execute(update(Account).where(Account.email == SANNE).values(password=None))
+    client = browser_on(story_engine, provider)
+    sign_in(client, provider)
+    assert "Change your password" not in client.get("/account").text
+    assert [client.get(path).status_code for path in ("/password", "/account/second-step")] == [404, 404]
+    with client.session_transaction() as session:
+        session["fs_paa"] -= 3600
+    form = {"token_name": "My sheet", "scopes": ["pay:read"], "days": "30"}
+    form["csrf_token"] = token_in(client.get("/account").text)
+    asked = client.post("/account/tokens", data=form)
+    assert asked.headers["Location"] == "/sign-in?next=/account"
+    begun = client.get(asked.headers["Location"]).headers["Location"]
+    assert "prompt=login" in begun
+    assert client.get(provider.authorize(begun)).headers["Location"] == "/account"
+    form["csrf_token"] = token_in(client.get("/account").text)
+    assert "inc_" in client.post("/account/tokens", data=form).text
 
 
 def test_half_of_its_settings_is_a_mistake(story_engine: Engine) -> None:

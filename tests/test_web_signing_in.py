@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import Engine, select
 
 from incentives.cli.story import PASSWORD
+from incentives.errors import Rejected
 from incentives.service import accounts
 from incentives.service.accounts import Person
 from incentives.store.acts import Who
 from incentives.store.desk import Account
+from incentives.web import create_app
 from incentives.web.policy import Undeclared, policies_of
-from served import EVERYBODY, KIM, NOOR, SANNE, app_on, client_of, token_in
+from incentives.web.settings import Settings, read_settings
+from served import EVERYBODY, JORIS, KIM, NOOR, SANNE, app_on, client_of, token_in
 
 ADMIN = Who(KIM, dt.datetime(2026, 8, 3, 9, tzinfo=dt.UTC))
 
@@ -107,7 +112,48 @@ def test_somebody_reads_on_in_another_language(story_engine: Engine) -> None:
     assert '<html lang="nl">' in client.get("/password").text
 
 
-@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "/\\evil.example"])
+ELSEWHERE = (
+    "https://evil.example/",
+    "//evil.example/",
+    "/\\evil.example",
+    "/\t/evil.example",
+    "\\\\evil.example",
+    "///evil.example",
+    "https:evil.example",
+    "javascript:alert(1)",
+)
+
+
+@pytest.mark.parametrize("elsewhere", ELSEWHERE)
+def test_nobody_is_led_away_by_signing_in(story_app: Flask, elsewhere: str) -> None:
+    client = story_app.test_client()
+    page = client.get("/login", query_string={"next": elsewhere})
+    typed = {"email": SANNE, "password": PASSWORD, "csrf_token": token_in(page.text), "next": elsewhere}
+    answered = client.post("/login", query_string={"next": elsewhere}, data=typed)
+    assert answered.headers.get("Location", "/") == "/"
+
+
+def test_no_browser_is_remembered_beyond_its_session(story_app: Flask) -> None:
+    client = story_app.test_client()
+    typed = {
+        "email": SANNE,
+        "password": PASSWORD,
+        "remember": "y",
+        "csrf_token": token_in(client.get("/login").text),
+    }
+    assert client.post("/login", data=typed).status_code == 302
+    assert client.get_cookie("remember_token") is None
+
+
+def test_signing_in_leaves_nothing_of_the_session_before(story_app: Flask) -> None:
+    client = story_app.test_client()
+    planted = token_in(client.get("/login").text)
+    typed = {"email": SANNE, "password": PASSWORD, "csrf_token": planted}
+    assert client.post("/login", data=typed).status_code == 302
+    assert client.post("/language", data={"language": "nl", "csrf_token": planted}).status_code == 400
+
+
+@pytest.mark.parametrize("elsewhere", ELSEWHERE)
 def test_nobody_is_led_away(story_app: Flask, elsewhere: str) -> None:
     client = client_of(story_app, SANNE)
     token = token_in(client.get("/password").text)
@@ -115,14 +161,141 @@ def test_nobody_is_led_away(story_app: Flask, elsewhere: str) -> None:
     assert answered.headers["Location"] == "/"
 
 
-def test_signing_in_is_throttled(story_engine: Engine) -> None:
+# Guessing --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The clock that failures are counted by, stopped in the first minute of an hour."""
+    at = [1_900_000_800.0]
+    monkeypatch.setattr("incentives.web.attempts.time.time", lambda: at[0])
+    return at
+
+
+def guess(client: FlaskClient, email: str, password: str = "", address: str = "203.0.113.9") -> Any:
+    behind = {"REMOTE_ADDR": address}
+    token = token_in(client.get("/login", environ_base=behind).text)
+    typed = {"email": email, "password": password, "csrf_token": token}
+    return client.post("/login", data=typed, environ_base=behind)
+
+
+def test_an_address_guesses_ten_times_a_minute_at_whatever_accounts(
+    story_engine: Engine, stopped: list[float]
+) -> None:
     app = app_on(story_engine)
-    app.extensions["login_limiter"].enabled = True
-    client = app.test_client()
-    typed = {"email": SANNE, "password": "a guess of many", "csrf_token": token_in(client.get("/login").text)}
-    answers = [client.post("/login", data=typed) for _ in range(11)]
+    answers = [guess(app.test_client(), f"somebody.{number}@waalkade.example") for number in range(11)]
     assert [each.status_code for each in answers] == [200] * 10 + [429]
-    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert "Try again in a minute." in answers[-1].text
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
+    elsewhere = app_on(story_engine).test_client()  # as another process of the server
+    assert guess(elsewhere, SANNE).status_code == 429
+    assert guess(elsewhere, SANNE, PASSWORD, "203.0.113.10").status_code == 302
+    stopped[0] += 60
+    assert guess(app.test_client(), SANNE).status_code == 200
+
+
+@pytest.mark.parametrize("email", [SANNE, "nobody@waalkade.example"])
+def test_an_account_is_guessed_at_ten_times_from_wherever(
+    story_engine: Engine, stopped: list[float], email: str
+) -> None:
+    app = app_on(story_engine)
+    spellings = (email, email.upper(), email.replace("example", "ｅxample"))  # noqa: RUF001
+    answers = [
+        guess(app.test_client(), spellings[number % 3], address=f"203.0.113.{number}") for number in range(11)
+    ]
+    assert [each.status_code for each in answers] == [200] * 10 + [429]
+    assert "Try again in 10 minutes." in answers[-1].text
+
+
+def test_who_has_signed_in_before_is_not_kept_out_by_who_guesses(
+    story_engine: Engine, stopped: list[float]
+) -> None:
+    app = app_on(story_engine)
+    own = client_of(app, SANNE)
+    own.post("/logout", data={"csrf_token": token_in(own.get("/password").text)})
+    for number in range(11):
+        guessed = guess(app.test_client(), SANNE, address=f"203.0.113.{number}")
+    assert guessed.status_code == 429
+    joris = client_of(app, JORIS)
+    joris.post("/logout", data={"csrf_token": token_in(joris.get("/password").text)})
+    assert guess(joris, SANNE, PASSWORD).status_code == 429  # his browser is known for him, not for her
+    assert guess(own, SANNE, PASSWORD).status_code == 302
+
+
+def test_a_known_browser_guesses_no_more_than_another(story_engine: Engine, stopped: list[float]) -> None:
+    app = app_on(story_engine)
+    own = client_of(app, SANNE)
+    own.post("/logout", data={"csrf_token": token_in(own.get("/password").text)})
+    answers = [guess(own, SANNE, address=f"203.0.113.{number}") for number in range(11)]
+    assert [each.status_code for each in answers] == [200] * 10 + [429]
+
+
+def test_who_signs_in_is_not_counted(story_engine: Engine, stopped: list[float]) -> None:
+    app = app_on(story_engine)
+    assert all(guess(app.test_client(), email, PASSWORD).status_code == 302 for email in EVERYBODY * 2)
+
+
+def test_an_address_that_comes_in_another_form_is_not_read(story_app: Flask) -> None:
+    client = story_app.test_client()
+    token = {"X-CSRFToken": token_in(client.get("/login").text)}
+    assert client.post("/login", json={"email": SANNE, "password": "x"}, headers=token).status_code == 415
+
+
+def test_who_has_a_network_has_one_address(story_engine: Engine, stopped: list[float]) -> None:
+    app = app_on(story_engine)
+    answers = [guess(app.test_client(), f"{n}@waalkade.example", address=f"2001:db8:7::{n}") for n in range(11)]
+    assert [each.status_code for each in answers][-2:] == [200, 429]
+    assert guess(app.test_client(), SANNE, address="2001:db8:8::1").status_code == 200
+
+
+# Behind a proxy --------------------------------------------------------------------------------------
+
+
+def behind(engine: Engine, proxies: int) -> FlaskClient:
+    settings = Settings("a secret that is long enough for anybody", "https://pay.example.com", proxies=proxies)
+    return create_app(engine, settings).test_client()
+
+
+@pytest.mark.parametrize(("proxies", "status"), [(1, 200), (0, 429)])
+def test_people_behind_a_proxy_are_counted_and_not_the_proxy(
+    story_engine: Engine, stopped: list[float], proxies: int, status: int
+) -> None:
+    client = behind(story_engine, proxies)
+    proxy = {"base_url": "https://pay.example.com", "environ_base": {"REMOTE_ADDR": "127.0.0.1"}}
+    for number in range(11):
+        headers = {
+            "X-Forwarded-For": f"10.9.8.7, 203.0.113.{number}",
+            "X-Forwarded-Proto": "https",
+            "Referer": "https://pay.example.com/login",
+        }
+        token = token_in(client.get("/login", headers=headers, **proxy).text)
+        typed = {"email": f"{number}@waalkade.example", "password": "a guess", "csrf_token": token}
+        answered = client.post("/login", data=typed, headers=headers, **proxy)
+    assert answered.status_code == status
+
+
+def test_with_https_cookies_are_for_https_and_this_host_alone(story_engine: Engine) -> None:
+    answered = behind(story_engine, 1).get("/login", headers={"X-Forwarded-Proto": "https"})
+    cookie = answered.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-incentives=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert answered.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+@pytest.mark.parametrize("written", ["-1", "one", "10", " "])
+def test_a_number_of_proxies_that_is_none_is_a_mistake(story_engine: Engine, written: str) -> None:
+    with pytest.raises(Rejected, match="INCENTIVES_PROXIES: It is a number from 0 to 9"):
+        read_settings(story_engine.url, {"INCENTIVES_PROXIES": written})
+
+
+def test_the_name_that_a_browser_gives_the_server_leads_nowhere(story_app: Flask) -> None:
+    answered = story_app.test_client().get(
+        "/pay", headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    )
+    assert answered.headers["Location"] == "/login?next=/pay"
+
+
+# Routes and pages ------------------------------------------------------------------------------------
 
 
 def test_a_route_that_does_not_say_who_may_use_it_keeps_the_application_from_starting() -> None:

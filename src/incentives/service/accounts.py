@@ -1,4 +1,9 @@
-"""Accounts: made, changed and switched off, each with an act in the books; passwords arrive hashed."""
+"""Accounts: made, changed and switched off, each with an act in the books; passwords arrive hashed.
+
+The books know people by their address. So an address that has acted stays with its account, and no account is ever
+removed: nobody decides under another address about what they proposed under this one, and nobody inherits what
+somebody else did.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +72,9 @@ def change(engine: Engine, who: Who, account_id: int, person: Person, *, active:
         if before["email"] == who.actor and any(before[name] != values[name] for name in own):
             sentence = "Nobody changes their own address, roles or payee, or switches themselves off."
             problems.append(_problem("roles", "second-person", sentence, "Ask a colleague."))
+        if before["email"] != values["email"] and _has_acted(connection, before["email"]):
+            sentence = f"{before['email']} stays: the books know by it who did something."
+            problems.append(_problem("email", "has-acted", sentence, "They sign in with it as before."))
         problems += _taken(connection, person, account_id, active=active)
         if problems:
             raise Rejected(problems)
@@ -115,6 +123,10 @@ def _taken(
 def _of_email(connection: Connection, email: str) -> int | None:
     asked = select(Account.id).where(Account.email == email.strip().lower())
     return connection.execute(asked).scalar()
+
+
+def _has_acted(connection: Connection, email: str) -> bool:
+    return connection.execute(select(tables.Act.id).where(tables.Act.actor == email).limit(1)).first() is not None
 
 
 def _of_payee(connection: Connection, payee_id: str) -> int | None:

@@ -137,9 +137,38 @@ def end_session(engine: Engine, account_id: int, key: str) -> None:
 # How somebody signs in -------------------------------------------------------------------------------
 
 
-def set_password(engine: Engine, who: Who, account_id: int, password: str) -> None:
-    """Give an account another password, as a hash. It is signed out everywhere."""
-    _sign_in_otherwise(engine, who, account_id, "another password", {"password": password})
+INVITED = "a link for a password"
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """The newest link for an account's password: the act that made it, and who did."""
+
+    act_id: int
+    by: str
+
+
+def invite(engine: Engine, who: Who, account_id: int) -> int:
+    """Let somebody choose a password by a link: the number of the act. Every earlier link is worth nothing."""
+    with writing(engine) as connection:
+        return record(connection, who, "access", _email_of(connection, account_id), after=INVITED)
+
+
+def invitation(connection: Connection, email: str) -> Invitation | None:
+    """The newest link that was made for an account."""
+    act = tables.Act
+    asked = select(act.id, act.actor).where(act.what == "access", act.subject == email, act.after == INVITED)
+    found = connection.execute(asked.order_by(act.id.desc()).limit(1)).one_or_none()
+    return None if found is None else Invitation(found.id, found.actor)
+
+
+def set_password(engine: Engine, who: Who, account_id: int, password: str, uniquifier: str = "") -> None:
+    """Give an account another password, as a hash. It is signed out everywhere, and its programs too.
+
+    ``uniquifier`` is what the account had when a link was made for it: another one by now, and there is no such
+    link any more (:class:`NotThere`).
+    """
+    _sign_in_otherwise(engine, who, account_id, "another password", {"password": password}, uniquifier)
 
 
 def drop_second_step(engine: Engine, who: Who, account_id: int) -> None:
@@ -149,10 +178,17 @@ def drop_second_step(engine: Engine, who: Who, account_id: int) -> None:
     )
 
 
-def _sign_in_otherwise(engine: Engine, who: Who, account_id: int, says: str, values: dict[str, Any]) -> None:
+def _sign_in_otherwise(
+    engine: Engine, who: Who, account_id: int, says: str, values: dict[str, Any], uniquifier: str = ""
+) -> None:
     with writing(engine) as connection:
-        email = _email_of(connection, account_id)
-        record(connection, who, "access", email, after=says)
+        table = table_of(Account)
+        found = connection.execute(select(table).where(table.c.id == account_id)).mappings().one_or_none()
+        if found is None or (uniquifier and found["fs_uniquifier"] != uniquifier):
+            raise NotThere(str(account_id))
+        if all(found[name] == value for name, value in values.items()):
+            return
+        record(connection, who, "access", found["email"], after=says)
         end_all(connection, account_id, who.at)
         values = values | {"fs_uniquifier": uuid.uuid4().hex}
         connection.execute(update(Account).where(Account.id == account_id).values(**values))

@@ -2,7 +2,8 @@
 
 Only numbers of jobs go through it; what a job is stands in the books (:class:`~incentives.store.desk.Job`). So
 nothing is lost with it: what was not told here is found there. How far a job is stands here too, since on SQLite
-nobody else can write while somebody writes the books.
+nobody else can write while somebody writes the books. And it counts what is counted together by everybody who
+serves, and worth nothing after an hour.
 
 SQLite: a file beside the books. PostgreSQL: a schema of its own, which ``incentives upgrade`` makes.
 """
@@ -102,6 +103,19 @@ def how_far(queue: Huey, job_id: int) -> tuple[str, int, int] | None:
 def forget_how_far(queue: Huey, job_id: int) -> None:
     """It has ended: its row says how."""
     queue.storage.delete_data(f"job-{job_id}")
+
+
+# How often -------------------------------------------------------------------------------------------
+
+
+def count(queue: Huey, key: str, amount: int = 1) -> int:
+    """Count so many more under a key; how many there are then."""
+    return int(queue.storage.incr(key, amount))
+
+
+def forget_counts(queue: Huey) -> None:
+    """Begin anew, with every key."""
+    queue.storage.flush_counters()
 
 
 # The one that works ----------------------------------------------------------------------------------

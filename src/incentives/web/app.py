@@ -13,11 +13,12 @@ from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 from sqlalchemy import Engine
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from incentives.papers.languages import MINUS
 from incentives.places import data_dir
 from incentives.store.upgrade import check_ready
-from incentives.web import accounts, api, errors, logs, operators, pages, single_sign_on
+from incentives.web import accounts, api, attempts, errors, logs, operators, pages, single_sign_on
 from incentives.web.forms import is_fragment
 from incentives.web.here import LANGUAGES, look_again, request_id, speak, today, viewer_or_none
 from incentives.web.places import places
@@ -31,7 +32,6 @@ OF_LIBRARIES: dict[str, Policy] = {
     "security.login": PUBLIC,
     "security.logout": PUBLIC,
     "security.verify": SIGNED_IN,
-    "security.change_password": SIGNED_IN,
     "security.two_factor_token_validation": PUBLIC,
     "security.two_factor_setup": NOBODY,  # account.second_step does it
     "security.two_factor_setup_validate": NOBODY,
@@ -50,15 +50,16 @@ HEADERS = {
 }
 """On every answer. Nothing is fetched from elsewhere and nothing stands inline."""
 
-LARGEST_BYTES = 64 * 1024 * 1024
-ATTEMPTS = "10 per minute; 60 per hour"
-"""How often one address may try to sign in."""
+LARGEST_BYTES = 8 * 1024 * 1024
+"""The largest body that is read; files that are brought may come to more."""
+LARGEST_FILES_BYTES = 64 * 1024 * 1024
+BRINGS_FILES = ("imports.bring",)
 
 GUESSABLE = (
     "security.login",
     "security.two_factor_token_validation",
-    "security.change_password",
     "security.verify",
+    "account.password",
 )
 """Where a password or a code is asked for."""
 
@@ -78,6 +79,9 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     app.config.update(_configuration(settings))
     app.extensions["books"] = engine
     app.extensions["settings"] = settings
+    if settings.proxies:
+        number = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=number, x_proto=number, x_host=number)  # type: ignore[method-assign]
     app.add_url_rule("/assets/statement.css", "statement_looks", _statement_looks)
     _templates(app)
     operators.set_up(app)
@@ -87,13 +91,11 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     accounts.set_up(app)
     single_sign_on.set_up(app, settings)
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
-    app.extensions["login_limiter"] = limiter
+    app.extensions["api_limiter"] = limiter
     errors.set_up(app)
     pages.set_up(app)
     api.set_up(app, csrf, limiter)
-    for name in GUESSABLE:
-        limited: Any = limiter.limit(ATTEMPTS, methods=["POST"])(app.view_functions[name])
-        app.view_functions[name] = limited
+    attempts.guard(app, *GUESSABLE)
     app.after_request(_headers)
     app.teardown_request(lambda _: look_again())
     app.extensions["policies"] = policies_of(app, OF_LIBRARIES)
@@ -106,18 +108,15 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "SECRET_KEY": secret,
         "TODAY": settings.today,
         "MAX_CONTENT_LENGTH": LARGEST_BYTES,
-        "MAX_FORM_MEMORY_SIZE": 8 * 1024 * 1024,
+        "MAX_FORM_MEMORY_SIZE": LARGEST_BYTES,
         "SEND_FILE_MAX_AGE_DEFAULT": timedelta(days=365),
-        "SESSION_COOKIE_NAME": "incentives",
+        "SESSION_COOKIE_NAME": "__Host-incentives" if settings.is_https else "incentives",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": settings.is_https,
         "WTF_CSRF_TIME_LIMIT": None,
         "SECURITY_PASSWORD_SALT": hashlib.sha256(b"passwords" + secret.encode()).hexdigest(),
         "SECURITY_PASSWORD_LENGTH_MIN": 12,
-        "SECURITY_CHANGEABLE": True,
-        "SECURITY_CHANGE_URL": "/password",
-        "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
         "SECURITY_RETURN_GENERIC_RESPONSES": True,
         "SECURITY_FLASH_MESSAGES": False,  # they are English; the pages say what is so
         "SECURITY_TWO_FACTOR": True,
@@ -143,7 +142,11 @@ def _admit() -> Response | None:
         return None
     if viewer is None:
         return errors.sign_in_first()  # type: ignore[no-any-return]
-    return None if policy.admits(viewer) else errors.answer(403)
+    if not policy.admits(viewer):
+        return errors.answer(403)
+    if request.endpoint in BRINGS_FILES:
+        request.max_content_length = LARGEST_FILES_BYTES
+    return None
 
 
 def _statement_looks() -> Response:
@@ -154,6 +157,8 @@ def _statement_looks() -> Response:
 def _headers(answered: Response) -> Response:
     for name, value in HEADERS.items():
         answered.headers.setdefault(name, value)
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        answered.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     answered.headers["X-Request-Id"] = request_id()
     if request.endpoint not in ("static", "statement_looks"):
         answered.headers.setdefault("Cache-Control", "private, no-store")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import uuid
 from contextlib import AbstractContextManager
 from typing import cast
@@ -73,6 +74,11 @@ def request_id() -> str:
     if "request_id" not in g:
         g.request_id = uuid.uuid4().hex
     return cast(str, g.request_id)
+
+
+def own_address(written: str) -> str:
+    """An address on this server, where somebody is led back to; "" for any other."""
+    return written if re.fullmatch(r"/(?![/\\])[^\x00-\x1f\\]*", written) else ""
 
 
 def language() -> Language:

@@ -17,6 +17,7 @@ from incentives.errors import Problem, Rejected
 SECRET_KEY = "INCENTIVES_SECRET_KEY"
 PUBLIC_URL = "INCENTIVES_PUBLIC_URL"
 SMTP_URL = "INCENTIVES_SMTP_URL"
+PROXIES = "INCENTIVES_PROXIES"
 PRIVATE_HOOKS = "INCENTIVES_PRIVATE_HOOKS"
 METRICS_TOKEN = "INCENTIVES_METRICS_TOKEN"
 OIDC_ISSUER = "INCENTIVES_OIDC_ISSUER"
@@ -24,19 +25,23 @@ OIDC_CLIENT_ID = "INCENTIVES_OIDC_CLIENT_ID"
 OIDC_CLIENT_SECRET = "INCENTIVES_OIDC_CLIENT_SECRET"
 
 SHORTEST = 32
+MOST_PROXIES = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """``public_url`` is where people reach the service; ``smtp_url`` "" writes to the log that there would be an
-    e-mail. ``private_hooks`` lets messages go to systems inside the own network; ``metrics_token`` opens the
-    metrics to who is not on this machine. ``oidc_issuer`` is the identity provider of single sign-on, "" for none.
+    e-mail. ``proxies`` is how many of our own stand before the service: they are believed where a request came
+    from, and nobody else is. ``private_hooks`` lets messages go to systems inside the own network;
+    ``metrics_token`` opens the metrics to who is not on this machine. ``oidc_issuer`` is the identity provider of
+    single sign-on, "" for none.
     """
 
     secret_key: str
     public_url: str = "http://127.0.0.1:8000"
     smtp_url: str = ""
     today: dt.date | None = None
+    proxies: int = 0
     private_hooks: bool = False
     metrics_token: str = ""
     oidc_issuer: str = ""
@@ -69,6 +74,10 @@ def read_settings(url: URL, environment: Mapping[str, str] | None = None, port: 
     if smtp and urlsplit(smtp).scheme not in ("smtp", "smtps"):
         cure = "Write smtp://user:password@host:587 or smtps://…"
         problems.append(Problem(SMTP_URL, 0, "", "unreadable", "It is not the address of a mail server.", cure))
+    proxies = found.get(PROXIES) or "0"
+    if proxies not in map(str, range(MOST_PROXIES + 1)):
+        sentence = f"It is a number from 0 to {MOST_PROXIES}."
+        problems.append(Problem(PROXIES, 0, "", "unreadable", sentence, "Write how many proxies stand before it."))
     private = found.get(PRIVATE_HOOKS, "no")
     if private not in ("yes", "no"):
         problems.append(Problem(PRIVATE_HOOKS, 0, "", "unreadable", "It is yes or no.", "Write yes or no."))
@@ -82,6 +91,7 @@ def read_settings(url: URL, environment: Mapping[str, str] | None = None, port: 
         secret,
         public.rstrip("/"),
         smtp,
+        proxies=int(proxies),
         private_hooks=private == "yes",
         metrics_token=found.get(METRICS_TOKEN, ""),
         oidc_issuer=oidc[OIDC_ISSUER],

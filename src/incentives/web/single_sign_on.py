@@ -2,7 +2,8 @@
 
 Only accounts that an admin made get in: by the provider's own name for them, which is kept the first time, when
 the provider vouches for their e-mail address. State, nonce and PKCE tie the answer to the browser that asked. What
-the provider asks for besides a password is its own affair: no second step is asked for here.
+the provider asks for besides a password is its own affair: no second step is asked for here. Whoever is signed in
+and is to show once more that it is them is asked by the provider.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ import datetime as dt
 from typing import Any
 
 import structlog
-from flask import Flask, current_app, make_response, redirect, render_template, url_for
+from flask import Flask, current_app, make_response, redirect, render_template, request, session, url_for
 from flask_security import login_user
 
 from incentives.errors import Problem, Rejected
 from incentives.papers.languages import marked
 from incentives.service import people
 from incentives.store.acts import Who
-from incentives.web.here import books, request_id, speak
+from incentives.web.here import books, own_address, request_id, speak, viewer_or_none
 from incentives.web.policy import public
 from incentives.web.settings import OIDC_ISSUER, Settings
 
@@ -54,10 +55,12 @@ def set_up(app: Flask, settings: Settings) -> None:
 
 @public
 def begin() -> Any:
-    """To the provider."""
+    """To the provider; ``next`` is the page of our own to which it leads."""
+    session["after"] = request.args.get("next", "")
+    again = {"prompt": "login"} if viewer_or_none() else {}
     address = current_app.extensions["settings"].public_url + url_for("single_sign_on.back")
     try:
-        return current_app.extensions["oidc"].authorize_redirect(address)
+        return current_app.extensions["oidc"].authorize_redirect(address, **again)
     except Exception as error:
         return _refused(error)
 
@@ -77,7 +80,7 @@ def back() -> Any:
         return _page(marked("You have no account here. Ask whoever manages people and access for one."))
     user = current_app.extensions["security"].datastore.find_user(id=account_id)
     login_user(user, authn_via=[NAME])
-    return redirect(url_for("home.show"))
+    return redirect(own_address(session.pop("after", "")) or url_for("home.show"))
 
 
 def _refused(error: Exception) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, render_template
 from flask_limiter import Limiter
 from flask_wtf import CSRFProtect
 
@@ -33,9 +33,6 @@ NOUNS = (
 RATE = "600 per minute"
 """How often one token may ask, in each process."""
 
-LARGEST_BYTES = 8 * 1024 * 1024
-"""The largest body that a program may send."""
-
 described = Blueprint("api", __name__, url_prefix="/api")
 
 _ABOUT = """Everything here needs a token: `Authorization: Bearer inc_…`. Money, rates and shares are text
@@ -63,19 +60,12 @@ def set_up(app: Flask, csrf: CSRFProtect, limiter: Limiter) -> None:
         noun.register_views_in_doc(api, app, api.spec, name=noun.name, parameters=None)
         api.spec.tag({"name": noun.noun, "description": noun.description})
         limit(noun)
-    app.before_request(_measure)
     app.extensions["openapi"] = api.spec.to_dict()
     app.register_blueprint(described)
 
 
 def _in_the_way(conflict: Conflicting) -> Response:
     return errors.answer(409, conflict.problems, marked("Something stands in the way of this."))
-
-
-def _measure() -> None:
-    """A program's body is smaller than a person's files."""
-    if request.path.startswith("/api/"):
-        request.max_content_length = LARGEST_BYTES
 
 
 @described.get("/docs")

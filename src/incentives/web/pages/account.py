@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
-from flask_security import verify_password
+from flask_security import login_user, verify_password
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import select
 
 from incentives.errors import Rejected
 from incentives.papers.languages import marked
 from incentives.service import people, tokens
+from incentives.service.access import NotThere
 from incentives.store.acts import Who
-from incentives.store.desk import Account
 from incentives.web import welcome as links
-from incentives.web.accounts import SESSION, hash_of
+from incentives.web.accounts import SESSION, has_password, hash_of, once_more, own_password
 from incentives.web.forms import Form
 from incentives.web.here import books, now, reader, request_id, speak, viewer, who
 from incentives.web.policy import allow, public
@@ -93,19 +93,20 @@ def end_session(key: str) -> Any:
 
 @blueprint.post("/account/tokens")
 @allow()
+@once_more("account.show")
 def make_token() -> Any:
     """Make a token; its secret is shown now and never again."""
     own = people.person(reader(), viewer().account_id, _now())
     form = Form(name=own.name, language=own.language, digest=own.digest)
     token_form = Form.sent()
+    token_form.typed.setdefault("scopes", [])
     scopes = request.form.getlist("scopes")
-    days = int(token_form["days"]) if str(token_form["days"]).isdecimal() else 0
+    days = int(typed) if (typed := str(token_form.typed.get("days", ""))).isdecimal() and len(typed) < 9 else 0
     try:
         made = tokens.make(books(), who(), own.account_id, token_form["token_name"], scopes, days)
     except Rejected as rejected:
-        for each in rejected.problems:
-            field = "token_name" if each.path == "name" else each.path
-            token_form.errors.setdefault(field, []).append(speak().told(each.said))
+        names = {"name": "token_name"}
+        token_form.refuse(replace(each, path=names.get(each.path, each.path)) for each in rejected.problems)
         return _page(form, token_form)
     return _page(form, made=made.written)
 
@@ -124,21 +125,22 @@ def revoke_token(number: int) -> Any:
 
 @blueprint.route("/account/second-step", methods=["GET", "POST"])
 @allow()
+@once_more()
 def second_step() -> Any:
-    """Set up an authenticator: its code is asked for once before it counts, and the password with it."""
+    """Set up an authenticator, beside a password: its code is asked for once before it counts."""
+    if not has_password():
+        raise NotThere("password")
     factory = current_app.extensions["security"].totp_factory
     form = Form.sent() if request.method == "POST" else Form()
     secret = _read(form["state"]) if form["state"] else None
     if request.method == "POST":
         if secret is None:
             form.errors[""] = [speak().say(marked("This page was open for too long. Begin again."))]
-        elif not _is_own_password(form["password"]):
-            form.errors["password"] = [speak().say(marked("This is not your password."))]
-        elif not factory.verify_totp(token=form["code"], totp_secret=secret, user=None, window=30):
+        elif (used := factory.used(form["code"], secret)) is None:
             sentence = marked("This is not the code that your authenticator shows now.")
             form.errors["code"] = [speak().say(sentence)]
         else:
-            people.keep_second_step(books(), who(), viewer().account_id, secret)
+            people.keep_second_step(books(), who(), viewer().account_id, used)
             flash(speak().say(marked("From now on you are asked for a code when you sign in.")), "done")
             return redirect(url_for("account.show"))
     secret = secret or factory.generate_totp_secret()
@@ -153,11 +155,9 @@ def second_step() -> Any:
 
 @blueprint.post("/account/second-step/end")
 @allow()
+@once_more("account.show")
 def end_second_step() -> Any:
-    """Sign in without a code again; the password is asked for. One is signed out everywhere."""
-    if not _is_own_password(request.form.get("password", "")):
-        flash(speak().say(marked("This is not your password.")), "wrong")
-        return redirect(url_for("account.show"))
+    """Sign in without a code again. One is signed out everywhere."""
     people.drop_second_step(books(), who(), viewer().account_id)
     return redirect(url_for("account.show"))
 
@@ -173,11 +173,6 @@ class _Named:
         return self.email
 
 
-def _is_own_password(typed: str) -> bool:
-    kept = reader().execute(select(Account.password).where(Account.id == viewer().account_id)).scalar()
-    return kept is not None and verify_password(typed, kept)
-
-
 def _read(state: str) -> str | None:
     try:
         return str(_signer().loads(state, max_age=1800))
@@ -189,29 +184,52 @@ def _signer() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(current_app.secret_key or "", salt=f"second step {viewer().account_id}")
 
 
-# The first password ----------------------------------------------------------------------------------
+# Passwords -------------------------------------------------------------------------------------------
+
+
+@blueprint.route("/password", methods=["GET", "POST"])
+@allow()
+def password() -> Any:
+    """Choose another password, with the present one; whatever else is signed in as this account is no more."""
+    present = own_password()
+    if present is None:
+        raise NotThere("password")  # the provider knows who they are, and nothing here goes past it
+    form = Form.sent() if request.method == "POST" else Form()
+    if request.method == "POST" and not form.errors:
+        if not verify_password(form["password"], present):
+            form.errors["password"] = [speak().say(marked("This is not your password."))]
+        elif hashed := _chosen(form, "new_password", "new_password_confirm"):
+            people.set_password(books(), who(), viewer().account_id, hashed)
+            login_user(current_app.extensions["security"].datastore.find_user(id=viewer().account_id))
+            flash(speak().say(marked("It is changed, from now on.")), "done")
+            return redirect(url_for("account.show"))
+    return render_template("account/password.html", form=form), 422 if form.errors else 200
+
+
+def _chosen(form: Form, name: str, again: str) -> str:
+    """The hash of a password that was typed twice; "" where something is wrong with it, which the form says."""
+    if form[name] != form[again]:
+        form.errors[again] = [speak().say(marked("The two are not the same."))]
+        return ""
+    try:
+        return hash_of(form[name])
+    except Rejected as rejected:
+        form.errors[name] = [each.sentence for each in rejected.problems]
+        return ""
 
 
 @blueprint.route("/welcome/<token>", methods=["GET", "POST"])
 @public
 def welcome(token: str) -> Any:
     """Choose a password by a link from an admin; it works once."""
-    account_id = links.account_of(token)
-    own = people.person(reader(), account_id, _now())
+    link = links.link_in(token)
+    own = people.person(reader(), link.account_id, _now())
     form = Form.sent() if request.method == "POST" else Form()
-    if request.method == "POST":
-        if form["password"] != form["again"]:
-            form.errors["again"] = [speak().say(marked("The two are not the same."))]
-        else:
-            try:
-                hashed = hash_of(form["password"])
-            except Rejected as rejected:
-                form.refuse(rejected.problems)
-            else:
-                by = Who(own.email, _now(), "chosen by a link", request_id())
-                people.set_password(books(), by, account_id, hashed)
-                flash(speak().say(marked("Your password is kept. Sign in with it.")), "done")
-                return redirect(url_for("security.login"))
+    if request.method == "POST" and not form.errors and (hashed := _chosen(form, "password", "again")):
+        by = Who(own.email, _now(), f"by a link that {link.by} made", request_id())
+        people.set_password(books(), by, link.account_id, hashed, link.uniquifier)
+        flash(speak().say(marked("Your password is kept. Sign in with it.")), "done")
+        return redirect(url_for("security.login"))
     return render_template("account/welcome.html", own=own, form=form), 422 if form.errors else 200
 
 

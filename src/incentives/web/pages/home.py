@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 
 from incentives.service import accounts
 from incentives.web.errors import answer
-from incentives.web.here import LANGUAGES, books, viewer
+from incentives.web.here import LANGUAGES, books, own_address, viewer
 from incentives.web.places import places
 from incentives.web.policy import allow
 
@@ -31,5 +31,4 @@ def language() -> Any:
     if chosen not in LANGUAGES:
         return answer(400)
     accounts.read_in(books(), viewer().account_id, chosen)
-    back = request.form.get("back", "")
-    return redirect(back if back.startswith("/") and not back.startswith(("//", "/\\")) else url_for("home.show"))
+    return redirect(own_address(request.form.get("back", "")) or url_for("home.show"))

@@ -12,7 +12,7 @@ from incentives.papers.languages import marked
 from incentives.service import accounts, people, tokens
 from incentives.service.access import ROLES
 from incentives.web import welcome
-from incentives.web.accounts import hash_of
+from incentives.web.accounts import hash_of, once_more
 from incentives.web.forms import Form
 from incentives.web.here import books, look_again, now, reader, speak, viewer, who
 from incentives.web.policy import allow
@@ -58,6 +58,7 @@ def index() -> Any:
 
 @blueprint.route("/add", methods=["GET", "POST"])
 @allow("admin")
+@once_more()
 def add() -> Any:
     """Make an account: with a password, or with a link by which its owner chooses one."""
     form = Form(language=speak().language, digest="weekly")
@@ -69,13 +70,13 @@ def add() -> Any:
         except Rejected as rejected:
             form.refuse(rejected.problems)
         else:
-            look_again()
             return _told_link(number) if password is None else redirect(url_for("people.show", number=number))
     return _form(form, "people/add.html"), 422 if form.errors else 200
 
 
 @blueprint.route("/<int:number>", methods=["GET", "POST"])
 @allow("admin")
+@once_more()
 def show(number: int) -> Any:
     """One account, and changes to it: other roles, another payee or an end sign it out at once."""
     found = people.person(reader(), number, _now())
@@ -102,9 +103,9 @@ def show(number: int) -> Any:
 
 @blueprint.post("/<int:number>/link")
 @allow("admin")
+@once_more("people.show")
 def link(number: int) -> Any:
     """Make a link by which somebody chooses a password; it works once."""
-    people.person(reader(), number, _now())
     return _told_link(number)
 
 
@@ -120,6 +121,7 @@ def sign_out(number: int) -> Any:
 
 @blueprint.post("/<int:number>/second-step")
 @allow("admin")
+@once_more("people.show")
 def drop_second_step(number: int) -> Any:
     """Let somebody sign in who lost the device of their second step."""
     people.drop_second_step(books(), who(), number)
@@ -137,9 +139,11 @@ def revoke(number: int, token: int) -> Any:
 
 
 def _told_link(number: int) -> Any:
-    """The link, shown once."""
+    """A new link, shown once."""
+    act_id = people.invite(books(), who(), number)
+    look_again()
     found = people.person(reader(), number, _now())
-    address = current_app.extensions["settings"].public_url + welcome.path_for(found.account_id)
+    address = current_app.extensions["settings"].public_url + welcome.path_for(number, act_id)
     return render_template("people/link.html", found=found, address=address, days=welcome.DAYS)
 
 
