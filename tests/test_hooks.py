@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import json
 import re
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -17,10 +21,11 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from incentives.errors import Rejected
 from incentives.service import decisions, hooks
 from incentives.service.telling import keep_told_through
+from incentives.store import tables
 from incentives.store.acts import Who
 from incentives.store.desk import Account
 from incentives.store.engine import reading
-from served import FEMKE, KIM, RUBEN, SANNE, app_on, client_of, token_in
+from served import ALEX, FEMKE, KIM, RUBEN, SANNE, app_on, client_of, token_in
 
 NOW = dt.datetime.now(dt.UTC)
 ADMIN = Who(KIM, NOW)
@@ -190,6 +195,11 @@ def test_only_what_was_chosen_is_told(story_engine: Engine, receiver: Receiver) 
         ("https://[::1]/in", "inside this network"),
         ("https://[::ffff:127.0.0.1]/in", "inside this network"),
         ("https://2130706433/in", "inside this network"),
+        ("https://[64:ff9b::10.0.0.8]/in", "inside this network"),
+        ("https://[2002:a00:8::1]/in", "inside this network"),
+        ("https://[2001:0:5db8:d822::f5ff:fff7]/in", "inside this network"),
+        ("https://[ff02::1]/in", "inside this network"),
+        ("https://224.0.0.251/in", "inside this network"),
         ("http://93.184.215.14/in", "not encrypted"),
         ("ftp://example.com/in", "not an address"),
         ("https://user:secret@example.com/in", "not an address"),
@@ -200,6 +210,105 @@ def test_only_what_was_chosen_is_told(story_engine: Engine, receiver: Receiver) 
 def test_what_may_not_be_called_is_refused(story_engine: Engine, url: str, says: str) -> None:
     with pytest.raises(Rejected, match=says):
         hooks.add(story_engine, ADMIN, account_id(story_engine, KIM), url, EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("93.184.215.14", {"93.184.215.14"}),
+        ("64:ff9b::5db8:d70e", {"64:ff9b::5db8:d70e", "93.184.215.14"}),
+        ("2002:a00:8::1", {"2002:a00:8::1", "10.0.0.8"}),
+        ("::ffff:10.0.0.8", {"::ffff:a00:8", "10.0.0.8"}),
+        ("2606:2800::1", {"2606:2800::1"}),
+    ],
+)
+def test_what_stands_behind_an_address_is_looked_at(address: str, meant: set[str]) -> None:
+    found = set(hooks._meant_by([address]))
+    assert found == {ipaddress.ip_address(each) for each in meant}
+
+
+class Dripping:
+    """A receiver that answers, and does not come to an end."""
+
+    def __init__(self, begins: bytes, drips: bytes) -> None:
+        self.begins, self.drips, self.calls = begins, drips, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/in"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                other, _ = self.listener.accept()
+                self.calls += 1
+                threading.Thread(target=self.answer, args=(other,), daemon=True).start()
+
+    def answer(self, other: socket.socket) -> None:
+        with suppress(OSError), other:
+            other.sendall(self.begins)
+            for _ in range(200):
+                other.sendall(self.drips)
+                time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("begins", "drips"),
+    [(b"", b""), (b"HTTP/1.1 ", b" "), (b"HTTP/1.1 200 OK\r\n", b"a: b\r\n"), (b"", b"HTTP/1.1 100 OK\r\n\r\n")],
+    ids=["says nothing", "a status", "headers", "not yet"],
+)
+def test_a_receiver_that_comes_to_no_end_keeps_nobody_waiting(
+    story_engine: Engine, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, begins: bytes, drips: bytes
+) -> None:
+    monkeypatch.setattr(hooks, "SECONDS", 0.5)
+    dripping = Dripping(begins, drips)
+    slow, _ = told(story_engine, dripping.url)
+    quick, _ = told(story_engine, receiver.url)
+    for payee_id in ("P01", "P02", "P03"):
+        decisions.hold(story_engine, Who(FEMKE, NOW, "Delivery is being checked"), "payee", payee_id)
+    hooks.look_for_messages(story_engine, NOW)
+    began = time.monotonic()
+    assert hooks.send_due(story_engine, NOW, private=True) == 3
+    assert time.monotonic() - began < 5
+    assert dripping.calls == 1, "what else waits for it waits"
+    assert {each.state for each in calls(story_engine, quick)} == {"taken"}
+    waiting = calls(story_engine, slow)
+    assert {each.state for each in waiting} == {"waiting"} and all(each.next_at > NOW for each in waiting)
+    assert sorted(each.answer for each in waiting) == ["", "", hooks.TOO_SLOW]
+    hooks.send_due(story_engine, NOW + hooks.FIRST, private=True)
+    assert dripping.calls == 2, "the next one has its turn"
+    dripping.listener.close()
+
+
+def test_what_is_read_of_an_answer_is_its_head(story_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    dripping = Dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 1_000_000)
+    told(story_engine, dripping.url)
+    decisions.hold(story_engine, Who(FEMKE, NOW, "Delivery is being checked"), "payee", "P01")
+    hooks.look_for_messages(story_engine, NOW)
+    began = time.monotonic()
+    assert hooks.send_due(story_engine, NOW, private=True) == 1
+    assert time.monotonic() - began < 5
+    dripping.listener.close()
+
+
+def test_what_may_be_a_secret_in_an_address_is_told_to_the_receiver_alone(
+    story_engine: Engine, receiver: Receiver
+) -> None:
+    url = receiver.url.replace("?from=incentives", "?key=a-secret-of-theirs")
+    hook_id, _ = told(story_engine, url)
+    hooks.switch(story_engine, ADMIN, hook_id, active=True)
+    app = app_on(story_engine)
+    admin, auditor = client_of(app, KIM), client_of(app, ALEX)
+    seen = [
+        admin.get("/hooks"),
+        admin.get(f"/hooks/{hook_id}"),
+        auditor.get("/audit"),
+        auditor.get("/audit?what=hook"),
+    ]
+    assert all(f"127.0.0.1:{receiver.server.server_port}/in?…" in each.text for each in seen)
+    with story_engine.connect() as connection:
+        acts = connection.execute(select(tables.Act.subject).where(tables.Act.what == "hook")).scalars().all()
+    assert len(acts) == 2
+    assert not any("a-secret" in said for said in (*acts, *(each.text for each in seen)))
 
 
 def test_an_address_that_turned_inside_is_not_called_and_nothing_is_followed(

@@ -5,7 +5,9 @@ found in the acts that came since it was last looked, each once per hook. One th
 later and later, and given up after some days; an admin can have it sent anew.
 
 Addresses inside the own network are refused, so that nobody makes the service knock on doors that only it can
-reach; the address that was checked is the one that is called.
+reach; the address that was checked is the one that is called. A receiver that is slow keeps nobody waiting: a call
+has a deadline, and nothing of an answer but its head is read. What stands behind the ? of an address may be a
+secret: it is told to nobody but the receiver.
 """
 
 from __future__ import annotations
@@ -20,10 +22,12 @@ import random
 import secrets
 import socket
 import ssl
-from collections.abc import Collection, Iterator, Mapping
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -58,12 +62,16 @@ FIRST = dt.timedelta(minutes=1)
 LONGEST = dt.timedelta(hours=12)
 """A minute after the first attempt, twice as long after each further one, half a day at most: two days in all."""
 SECONDS = 10
+"""How long a call takes at most, from beginning to end."""
+TOO_SLOW = "It took too long."
 GONE = 410
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""Behind such an address stands one of IPv4, in its last 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A hook. Its secret is told once, when it is made."""
+    """A hook. Its secret is told once, when it is made; ``url`` is without what stands behind its ?."""
 
     hook_id: int
     url: str
@@ -118,7 +126,7 @@ def add(
         if told_through(connection, "hooks", first=-1) < 0:
             keep_told_through(connection, "hooks", latest(connection))
         names = " ".join(kind for kind in KINDS if kind in kinds)
-        record(connection, who, "hook", url, after=names)
+        record(connection, who, "hook", masked(url), after=names)
         values = {"account_id": account_id, "url": url, "secret": secret, "kinds": names, "active": True}
         made = insert(Hook).values(**values, made_at=who.at).returning(Hook.id)
         return int(connection.execute(made).scalar_one()), secret
@@ -130,8 +138,18 @@ def switch(engine: Engine, who: Who, hook_id: int, *, active: bool) -> None:
         url = connection.execute(select(Hook.url).where(Hook.id == hook_id)).scalar()
         if url is None:
             raise NotThere(str(hook_id))
-        record(connection, who, "hook", url, after="on" if active else "off")
+        record(connection, who, "hook", masked(url), after="on" if active else "off")
         connection.execute(update(Hook).where(Hook.id == hook_id).values(active=active))
+
+
+def masked(url: str) -> str:
+    """An address without what may be a secret.
+
+    >>> masked("https://hooks.example.com/in?key=secret")
+    'https://hooks.example.com/in?…'
+    """
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, "…" if parts.query else "", ""))
 
 
 def hooks(connection: Connection) -> list[Listed]:
@@ -144,7 +162,7 @@ def hooks(connection: Connection) -> list[Listed]:
     return [
         Listed(
             hook_id=row.id,
-            url=row.url,
+            url=masked(row.url),
             kinds=tuple(row.kinds.split()),
             active=row.active,
             made_at=row.made_at,
@@ -282,7 +300,10 @@ def send_due(engine: Engine, now: dt.datetime, *, private: bool = False, limit: 
     with reading(engine) as connection:
         due = list(connection.execute(asked))
     taken = 0
+    slow: set[int] = set()
     for call_id, message_id, body, attempts, url, secret, hook_id in due:
+        if hook_id in slow:
+            continue
         is_taken, answer = _sent(url, secret, message_id, body, now, private)
         taken += is_taken
         values = {"attempts": attempts + 1, "answer": answer, **_after(is_taken, attempts + 1, now)}
@@ -291,6 +312,10 @@ def send_due(engine: Engine, now: dt.datetime, *, private: bool = False, limit: 
             if is_gone:  # the receiver wants no more
                 values["state"] = "given up"
                 connection.execute(update(Hook).where(Hook.id == hook_id).values(active=False))
+            if answer == TOO_SLOW:  # what else waits for it waits a while, so that others have their turn
+                waits = (HookCall.hook_id == hook_id, HookCall.state == "waiting", HookCall.next_at <= now)
+                connection.execute(update(HookCall).where(*waits).values(next_at=now + FIRST))
+                slow.add(hook_id)
             connection.execute(update(HookCall).where(HookCall.id == call_id).values(**values))
     return taken
 
@@ -317,22 +342,34 @@ def _sent(url: str, secret: str, message_id: str, body: str, now: dt.datetime, p
         status = _posted(url, body.encode(), headers, private)
     except _Refused as refused:
         return False, str(refused)
+    except TimeoutError:
+        return False, TOO_SLOW
     except (OSError, http.client.HTTPException) as error:
         return False, type(error).__name__
     return 200 <= status < 300, f"HTTP {status}"
 
 
 def _posted(url: str, body: bytes, headers: Mapping[str, str], private: bool) -> int:
-    """The status. Nothing that answers with another address is followed."""
+    """The status. Nothing that answers with another address is followed; raises :class:`TimeoutError` at the
+    deadline, however much arrives before it."""
     host, port, address = _address_of(url, private)
     parts = urlsplit(url)
     connection = _To(host, port, address, parts.scheme == "https")
+    deadline = threading.Timer(SECONDS, connection.cut)
+    deadline.start()
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", path, body, dict(headers))
-        return connection.getresponse().status
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        if not connection.is_cut:
+            raise
     finally:
+        deadline.cancel()
         connection.close()
+    if connection.is_cut:  # whatever was read by then: an answer that ends so is none
+        raise TimeoutError
+    return status
 
 
 class _To(http.client.HTTPConnection):
@@ -340,13 +377,26 @@ class _To(http.client.HTTPConnection):
 
     def __init__(self, host: str, port: int, address: str, is_secure: bool) -> None:
         super().__init__(host, port, timeout=SECONDS)
-        self.address, self.is_secure = address, is_secure
+        self.address, self.is_secure, self.is_cut = address, is_secure, False
 
     def connect(self) -> None:
         """To the address itself: asked for again, the name might mean another one."""
         self.sock = socket.create_connection((self.address, self.port), self.timeout)
         if self.is_secure:
-            self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
+            secured = ssl.create_default_context().wrap_socket(
+                self.sock, server_hostname=self.host, do_handshake_on_connect=False
+            )
+            self.sock = secured
+            secured.do_handshake()
+        if self.is_cut:
+            raise TimeoutError
+
+    def cut(self) -> None:
+        """End it, whatever is under way: whoever waits for the other side finds that it has gone."""
+        self.is_cut = True
+        if self.sock is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
 
 class _Refused(Exception):
@@ -369,6 +419,18 @@ def _address_of(url: str, private: bool) -> tuple[str, int, str]:
         found = {str(each[4][0]) for each in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError):
         raise _Refused("Its host is not known.") from None
-    if not private and not all(ipaddress.ip_address(each.partition("%")[0]).is_global for each in found):
+    if not private and not all(each.is_global and not each.is_multicast for each in _meant_by(found)):
         raise _Refused("It lies inside this network, where messages are not sent.")
     return parts.hostname, port, sorted(found)[0]
+
+
+def _meant_by(addresses: Iterable[str]) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Addresses, and those of IPv4 that stand behind them where they lead through a translator or a tunnel."""
+    for each in addresses:
+        address = ipaddress.ip_address(each.partition("%")[0])
+        yield address
+        if isinstance(address, ipaddress.IPv6Address):
+            tunnelled = (address.ipv4_mapped, address.sixtofour, *(address.teredo or ()))
+            yield from (found for found in tunnelled if found is not None)
+            if address in NAT64:
+                yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

@@ -24,13 +24,13 @@ def show() -> Any:
     form, made = Form(kinds=[]), ""
     if request.method == "POST":
         form = Form.sent()
+        form.typed.setdefault("kinds", [])
         kinds = request.form.getlist("kinds")
         private = current_app.extensions["settings"].private_hooks
         try:
             _, made = hooks.add(books(), who(), viewer().account_id, form["url"].strip(), kinds, private=private)
         except Rejected as rejected:
-            for each in rejected.problems:
-                form.errors.setdefault(each.path, []).append(speak().told(each.said))
+            form.refuse(rejected.problems)
         else:
             form = Form(kinds=[])
             look_again()
