@@ -200,3 +200,54 @@ def test_every_mistake_is_told_in_the_language_of_whoever_reads_it(story_engine:
     assert "events.csv, line 3, invoice_id: Invoice 'INV-26-999' is not in invoices.csv" in text_of(
         client.get(one[1]).text
     )
+
+
+# Where it is kept, and how much it may be ------------------------------------------------------------
+
+
+def packed(*names: str) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as file:
+        for name in names:
+            file.writestr(name, "x")
+    return made.getvalue()
+
+
+def test_a_zip_with_a_list_without_end_is_not_unpacked(app: Flask) -> None:
+    content = packed(*(f"{number}.txt" for number in range(brought.MOST_ENTRIES + 1)))
+    status, _, said = bring(client_of(app, FEMKE), ("much.zip", content))
+    assert status == 422
+    assert "It holds more than 10000 files and folders. Bring it in parts." in said
+
+
+def test_a_zip_that_unpacks_to_too_much_is_not_kept(
+    app: Flask, aside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brought, "MOST_BYTES", 1_000_000)
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("events.csv", "0" * 1_000_001)
+    status, _, said = bring(client_of(app, FEMKE), ("small.zip", made.getvalue()))
+    assert (status, len(made.getvalue()) < 10_000) == (422, True)
+    assert "It is too large when it is unpacked." in said
+    assert [*aside.rglob("*.csv")] == []
+
+
+@pytest.mark.parametrize("whose", ["linked", "open", "a file"])
+def test_a_folder_that_somebody_else_made_is_not_written_to(app: Flask, aside: Path, whose: str) -> None:
+    root = brought._root()
+    root.rmdir()
+    match whose:
+        case "linked":
+            (aside / "theirs").mkdir(mode=0o700)
+            root.symlink_to(aside / "theirs")
+        case "open":
+            root.mkdir()
+            root.chmod(0o770)
+        case _:
+            root.write_text("")
+    client = client_of(app, FEMKE)
+    status, _, said = bring(client, ("events.csv", (HEAD + GOOD).encode()))
+    assert status == 422
+    assert "What is brought cannot be kept: its folder is not the service's own." in said
+    assert [*aside.rglob("*.csv")] == []

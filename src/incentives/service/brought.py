@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -28,8 +31,12 @@ KEPT_SECONDS = 24 * 60 * 60
 MOST_FILES = 500
 MOST_BYTES = 1024 * 1024 * 1024
 """What a zip may come to when it is unpacked."""
+MOST_ENTRIES = 10_000
+"""How much a zip may list, of whatever kind: a list is held in memory as a whole."""
 
 _FOUND = "judged.json"
+_LISTED = b"PK\x01\x02"
+"""How each entry of a zip's list begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +121,15 @@ def judged(brought: Brought) -> Looked | None:
 
 
 def _root() -> Path:
+    """Where everything is kept; :class:`Rejected` where somebody else has made or opened it: in the temporary
+    folder anybody may."""
     root = Path(tempfile.gettempdir()) / f"incentives-brought-{_user()}"
-    root.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        root.mkdir(mode=0o700)
+    made = root.lstat()
+    if not stat.S_ISDIR(made.st_mode) or made.st_uid != os.getuid() or stat.S_IMODE(made.st_mode) != 0o700:
+        cure = "Whoever runs the service removes it, or sets TMPDIR to a folder that is for the service alone."
+        _refuse(str(root), "not-own", "What is brought cannot be kept: its folder is not the service's own.", cure)
     return root
 
 
@@ -170,6 +184,10 @@ def _flat(files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[byte
         if not name.lower().endswith(".zip"):
             yield name, content
             continue
+        if _lists_too_much(content):
+            _refuse(
+                name, "too-many", f"It holds more than {MOST_ENTRIES} files and folders.", "Bring it in parts."
+            )
         try:
             with zipfile.ZipFile(content) as packed:
                 for each in packed.infolist():
@@ -179,6 +197,16 @@ def _flat(files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[byte
                         yield each.filename, inside
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error):
             _refuse(name, "unreadable-zip", "It cannot be unpacked.", "Make the zip again, without a password.")
+
+
+def _lists_too_much(content: IO[bytes]) -> bool:
+    """Whether a zip has too long a list, found without reading the list."""
+    entries, last = 0, b""
+    while block := content.read(1024 * 1024):
+        entries += (last + block).count(_LISTED)
+        last = block[-3:]
+    content.seek(0)
+    return entries > MOST_ENTRIES
 
 
 def _target(folder: Path, name: str) -> Path | None:
