@@ -1,15 +1,22 @@
-"""Forms: what was typed is read by a schema, and kept when it is wrong, with the mistake beside its field."""
+"""Forms: what was typed is read by a schema, and kept when it is wrong, with the mistake beside its field.
+
+How much may be typed into a field is said here for all of them: reading one that holds more is a mistake.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import request
 from marshmallow import EXCLUDE, Schema, ValidationError
 
-from incentives.errors import Problem
+from incentives.errors import Problem, Rejected, told
 from incentives.web.here import speak
+
+LONGEST = 2_000
+LONGEST_IN = {"name": 200, "token_name": 200, "email": 320, "document": 1_000_000}
+"""How many characters a field takes: a reason, a question, and what is named here."""
 
 
 def is_fragment() -> bool:
@@ -18,20 +25,37 @@ def is_fragment() -> bool:
 
 
 class Form:
-    """A form as it was typed. ``errors`` has sentences by field; those of no field are under ""."""
+    """A form as it was typed.
+
+    Reading a field that holds too much raises :class:`Rejected` until the mistakes have been looked at: nothing is
+    done with it, and the page that shows them shows it.
+    """
 
     def __init__(self, **typed: Any) -> None:
         self.typed: dict[str, Any] = typed
-        self.errors: dict[str, list[str]] = {}
+        self._errors: dict[str, list[str]] = {}
+        self._unseen: list[Problem] = []
+
+    @property
+    def errors(self) -> dict[str, list[str]]:
+        """Sentences by field; those of no field are under ""."""
+        self._unseen = []
+        return self._errors
 
     @classmethod
     def sent(cls) -> Form:
         """What this request sends; a field that is sent several times is a list."""
         lists = request.form.to_dict(flat=False)
-        return cls(**{name: values[0] if len(values) == 1 else values for name, values in lists.items()})
+        form = cls(**{name: values[0] if len(values) == 1 else values for name, values in lists.items()})
+        found = [*_too_long(lists)]
+        form.refuse(found)
+        form._unseen = found
+        return form
 
     def read(self, schema: Schema) -> dict[str, Any] | None:
         """What a schema makes of it; ``None`` where there are mistakes, which are kept."""
+        if self._unseen:
+            return None
         try:
             loaded: dict[str, Any] = schema.load(self.typed, unknown=EXCLUDE)
         except ValidationError as error:
@@ -44,11 +68,24 @@ class Form:
     def refuse(self, problems: Iterable[Problem]) -> None:
         """Keep mistakes that the service found, each at its field."""
         for each in problems:
-            field = each.path if each.path in self.typed else ""
-            self.errors.setdefault(field, []).append(speak().told(each.said))
+            said = self.errors.setdefault(each.path if each.path in self.typed else "", [])
+            sentence = speak().told(each.said)
+            if sentence not in said:
+                said.append(sentence)
 
     def __getitem__(self, name: str) -> Any:
+        if any(each.path == name for each in self._unseen):
+            raise Rejected(self._unseen)
         return self.typed.get(name, "")
+
+
+def _too_long(lists: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    for name, values in lists.items():
+        number, most = max(map(len, values)), LONGEST_IN.get(name, LONGEST)
+        if number > most:
+            sizes = {"number": speak().integer(number), "most": speak().integer(most)}
+            sentence = told("There are %(number)s characters; at most %(most)s are taken.", **sizes)
+            yield Problem("form", 0, name, "too-long", sentence)
 
 
 def _sentences(messages: Any) -> list[str]:

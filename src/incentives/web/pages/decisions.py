@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -155,8 +156,8 @@ def adjustment() -> Any:
 def adjust() -> Any:
     """Propose it."""
     form = Form.sent()
-    typed = _Adjustment().load({name: form[name] for name in _Adjustment().fields})
-    made = _read(form, typed)
+    typed = form.read(_Adjustment()) or {}
+    made = _read(form, typed) if typed else None
     if made is not None:
         try:
             decisions.adjust(books(), who(typed["reason"]), typed["payee_id"].strip(), *made)
@@ -232,8 +233,7 @@ def _at_fields(form: Form, rejected: Rejected, names: dict[str, str]) -> None:
         if each.place == "reason":
             form.errors["reason"] = [speak().say(marked("Say why: it is kept with what you decide."))]
         else:
-            field = names.get(each.path, "")
-            form.errors.setdefault(field, []).append(speak().told(each.said))
+            form.refuse([replace(each, path=names.get(each.path, each.path))])
 
 
 def _proposed() -> Any:

@@ -310,7 +310,9 @@ def close(month: str) -> Any:
     period = _open_month(month)
     form = Form.sent()
     found = _outlook(period)
-    waived = {each.name: form[f"waive-{each.name}"].strip() for each in found.steps if each.number}
+    waived = {
+        each.name: str(form.typed.get(f"waive-{each.name}", "")).strip() for each in found.steps if each.number
+    }
     for each in found.steps:
         if each.number and not (each.may_be_waived and waived[each.name]):
             form.errors.setdefault(f"waive-{each.name}", []).append(_must(each))

@@ -60,8 +60,9 @@ def answer(act_id: int) -> Any:
     """Answer every line that was asked about together."""
     form = Form.sent()
     numbers = [int(each) for each in request.form.getlist("number") if each.isascii() and each.isdigit()]
-    if not str(form["answer"]).strip():
+    if not str(form.typed.get("answer", "")).strip():
         form.errors["answer"] = [speak().say(marked("Write an answer."))]
+    if form.errors:
         return _shown(form, act_id, 422)
     try:
         decisions.answer_together(books(), who(), numbers, str(form["answer"]).strip())
