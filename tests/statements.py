@@ -10,7 +10,7 @@ from pathlib import Path
 
 from incentives.calculation.book import Book
 from incentives.calculation.earned import Calculation, Earned
-from incentives.calculation.explanation import Step, Value
+from incentives.calculation.explanation import Step, Value, Why
 from incentives.calculation.lines import Line, LineKind
 from incentives.calculation.waiting import Waiting, waiting
 from incentives.calendar import Period, month_name, period_of
@@ -126,7 +126,7 @@ def payout_entry(payout: Payout, entry_id: int) -> Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Given(Why):
     """A reason that a test wrote."""
 
     told: Step

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incentives.calculation.explanation import Step
+from incentives.calculation.explanation import Step, Why
 from incentives.calculation.lines import Finding, Line, LineKind, MetricValue
 from incentives.calendar import period_of
 from incentives.errors import Rejected
@@ -60,7 +60,7 @@ HOSTILE = [
 RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r", "\uff1d")
 
 
-class NoReason:
+class NoReason(Why):
     def step(self, line: Line) -> Step:
         return Step("test")
 

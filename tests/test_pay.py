@@ -7,7 +7,7 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incentives.calculation.explanation import Step
+from incentives.calculation.explanation import Step, Why
 from incentives.calculation.lines import Line, LineKind
 from incentives.calendar import Period, period_of
 from incentives.ledger.pay import Payout, payouts
@@ -16,7 +16,7 @@ from incentives.money import PPM
 MARCH = period_of(dt.date(2026, 3, 1), "month", 1)
 
 
-class NoReason:
+class NoReason(Why):
     def step(self, line: Line) -> Step:
         return Step("test")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incentives.calculation.explanation import Step
+from incentives.calculation.explanation import Step, Why
 from incentives.calculation.lines import Line, LineKind
 from incentives.calendar import period_of
 from incentives.errors import Rejected
@@ -28,7 +28,7 @@ CODES = {
 WITH_DEDUCTION = {**CODES, "deduction": "DED"}
 
 
-class NoReason:
+class NoReason(Why):
     def step(self, line: Line) -> Step:
         return Step("test")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from incentives.calculation.explanation import Step
+from incentives.calculation.explanation import Step, Why
 from incentives.calculation.lines import Line
 from scenarios.runner import Scenario, ScenarioMistake, keys_twice, read_scenarios, run, unexplained, write_dataset
 
@@ -185,7 +185,7 @@ def test_a_dataset_that_the_product_refuses_is_a_mistake_of_the_scenario(tmp_pat
 
 
 @dataclass
-class Says:
+class Says(Why):
     exact: int
 
     def step(self, line: Line) -> Step:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from incentives.calculation.chunks import Chunk, Scope
 from incentives.calculation.earned import Earned
-from incentives.calculation.explanation import Step
+from incentives.calculation.explanation import Step, Why
 from incentives.calculation.lines import Finding, Line
 from incentives.engines.chunks import over
 from incentives.engines.memory import Memory
@@ -35,7 +35,7 @@ def kept(chunk: Chunk) -> Chunk:
 
 
 @dataclass(frozen=True)
-class Said:
+class Said(Why):
     """A reason as it was explained: what it was made from does not travel."""
 
     explained: Step

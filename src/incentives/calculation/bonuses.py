@@ -10,7 +10,7 @@ from itertools import chain
 
 from incentives.calculation.book import Book
 from incentives.calculation.cash import Cash, CashBook
-from incentives.calculation.explanation import Step, Value
+from incentives.calculation.explanation import Step, Value, Why
 from incentives.calculation.lines import Finding, Line
 from incentives.calculation.metrics import Metrics
 from incentives.calendar import Period, Unit, period_of, periods
@@ -382,7 +382,7 @@ def _bonus_line(
 
 
 @dataclass(frozen=True, slots=True)
-class PoolWhy:
+class PoolWhy(Why):
     """A payee's part of a pool."""
 
     outcome: PoolOutcome
@@ -473,7 +473,7 @@ def _bonus_step(code: str, of: PoolOutcome | TargetWhy, amount_minor: int, steps
 
 
 @dataclass(frozen=True, slots=True)
-class TargetWhy:
+class TargetWhy(Why):
     """What a target bonus was made from."""
 
     plan: Plan

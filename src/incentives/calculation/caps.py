@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from incentives.calculation.explanation import Step, Value
+from incentives.calculation.explanation import Step, Value, Why
 from incentives.calculation.lines import Line
 from incentives.calendar import Period, Unit, period_of
 from incentives.money import EXACT
@@ -16,7 +16,7 @@ from incentives.rules.plan import Plan, Version
 
 
 @dataclass(slots=True)
-class DeferredWhy:
+class DeferredWhy(Why):
     """What a deferred line was made from: the excess of the window before."""
 
     plan: Plan
@@ -44,7 +44,7 @@ def _values(line: Line, plan: Plan, version: Version, window: Period, cap_minor:
 
 
 @dataclass(slots=True)
-class CapWhy:
+class CapWhy(Why):
     """What a cap line was made from: the window's sum before and after, and the limit."""
 
     plan: Plan

@@ -52,12 +52,14 @@ class Task:
     """One chunk to be calculated.
 
     ``members`` are payees of whom the lines under the plans of teams are due; ``from_teams`` is what all
-    their teams pay them. The others' lines under such plans are not told.
+    their teams pay them. The others' lines under such plans are not told. ``team_pools`` says how the pools of
+    the payees' teams came about.
     """
 
     wanted: Wanted
     members: tuple[str, ...] = ()
     from_teams: tuple[Line, ...] = ()
+    team_pools: tuple[PoolOutcome, ...] = ()
 
 
 @dataclass(slots=True)
@@ -81,6 +83,8 @@ class Chunk:
     pools: list[PoolOutcome] = field(default_factory=list)
     for_members: list[Line] = field(default_factory=list)
     """What the teams pay: not yet lines that stand, but handed to the chunks of their members."""
+    team_pools: tuple[PoolOutcome, ...] = ()
+    """The pools of the payees' teams, from the chunks of these teams: for whoever tells the payees about them."""
     calculation: Calculation | None = None
     """Where it came out: for whoever asks more of it while it is there. It does not travel."""
 
@@ -89,6 +93,7 @@ def chunk(calculation: Calculation | None, task: Task) -> Chunk:
     """Calculate a task on the facts that it wanted (``None``: it wanted none)."""
     wanted = task.wanted
     found = Chunk(wanted.payees, task.members, wanted.teams, wanted.invoices, calculation=calculation)
+    found.team_pools = task.team_pools
     lines: list[Line] = []
     if calculation is not None:
         found.invoices = tuple(calculation.book.invoices)

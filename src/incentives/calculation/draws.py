@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from incentives.calculation.book import Book
-from incentives.calculation.explanation import Step
+from incentives.calculation.explanation import Step, Why
 from incentives.calculation.lines import Line
 from incentives.calendar import Period, periods
 from incentives.money import EXACT
@@ -16,7 +16,7 @@ from incentives.rules.plan import Plan, Version
 
 
 @dataclass(frozen=True, slots=True)
-class DrawWhy:
+class DrawWhy(Why):
     """What a draw or its recovery was made from."""
 
     plan: Plan

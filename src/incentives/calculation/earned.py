@@ -12,7 +12,7 @@ from incentives.calculation.caps import cap_lines
 from incentives.calculation.commission import Follower
 from incentives.calculation.credits import sizes
 from incentives.calculation.draws import draw_lines
-from incentives.calculation.explanation import Step, Value
+from incentives.calculation.explanation import Step, Value, Why
 from incentives.calculation.lines import Finding, Line, MetricValue
 from incentives.calculation.metrics import Metrics
 from incentives.calculation.position import PositionRule
@@ -184,7 +184,7 @@ _CASH = PositionRule.of()
 
 
 @dataclass(frozen=True, slots=True)
-class MergedWhy:
+class MergedWhy(Why):
     """The reasons of lines that share a key: a payee in two teams under one plan."""
 
     lines: tuple[Line, ...]

@@ -8,9 +8,10 @@ contributed. Words and languages are the reader's business (``papers``); the ari
 from __future__ import annotations
 
 import datetime as dt
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from incentives.calculation.lines import Line
@@ -32,12 +33,18 @@ class Step:
     steps: tuple[Step, ...] = ()
 
 
-class Why(Protocol):
+class Why(ABC):
     """What a line was made from; becomes steps only when somebody asks."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def step(self, line: Line, /) -> Step:
         """The tree whose exact amount, rounded, is the line's."""
-        ...
+
+    def head(self, line: Line, /) -> Step:
+        """The root of that tree alone: what happened, not how its amount came about."""
+        return replace(self.step(line), steps=())
 
 
 def total(step: Step) -> int:

@@ -60,6 +60,10 @@ class Line:
         """Why this amount, as a tree of steps (section 13)."""
         return self.why.step(self)
 
+    def headline(self) -> Step:
+        """What happened: the root of that tree, for whoever does not ask how the amount came about."""
+        return self.why.head(self)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:

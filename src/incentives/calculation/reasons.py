@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from incentives.calculation.credits import listed
-from incentives.calculation.explanation import Step, Value
+from incentives.calculation.explanation import Step, Value, Why
 from incentives.calculation.position import commissionable
 from incentives.money import EXACT
 
@@ -48,7 +48,7 @@ class StepTaken:
 
 
 @dataclass(slots=True)
-class CommissionWhy:
+class CommissionWhy(Why):
     """Everything an earning, take-back, suspension or restoration was made from."""
 
     invoice: Invoice
@@ -64,8 +64,6 @@ class CommissionWhy:
 
     def step(self, line: Line) -> Step:
         """The tree: what happened, position, share, attainment, factors, pieces, rounding, rule."""
-        movement, event = self.movement, self.movement.event
-        version = self.plan.version_on(line.plan_version)
         steps = [*self._money(line), *self._parts(line), *self._whole_amount()]
         before, after = self._totals()
         rounding = line.amount_minor * EXACT - (after - before)
@@ -73,6 +71,12 @@ class CommissionWhy:
             totals: dict[str, Value] = {"before": before, "after": after, "currency": self.plan.currency}
             steps.append(Step("rounding", totals, rounding))
         steps.append(Step("payable", {"on": line.payable_on}))
+        return replace(self.head(line), steps=tuple(steps))
+
+    def head(self, line: Line) -> Step:
+        """The event, the invoice and the rule."""
+        movement, event = self.movement, self.movement.event
+        version = self.plan.version_on(line.plan_version)
         return Step(
             line.kind,
             {
@@ -91,7 +95,6 @@ class CommissionWhy:
                 "reference": version.reference if version else "",
             },
             line.amount_minor * EXACT,
-            tuple(steps),
         )
 
     def _totals(self) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from incentives.calculation.book import Book, rule_day
 from incentives.calculation.cash import CashPile
 from incentives.calculation.credits import own, shares
-from incentives.calculation.explanation import Step
+from incentives.calculation.explanation import Step, Why
 from incentives.calculation.lines import Finding, Line
 from incentives.calculation.position import Movement
 from incentives.calculation.timeline import INVOICES, OrderKey
@@ -20,7 +20,7 @@ from incentives.rules.spiff import NEW_CUSTOMER_DAYS, Spiff
 
 
 @dataclass(slots=True)
-class SpiffWhy:
+class SpiffWhy(Why):
     """What a spiff line was made from."""
 
     spiff: Spiff

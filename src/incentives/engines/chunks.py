@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from itertools import zip_longest
 from multiprocessing import get_context
 from typing import Any, Generic, TypeVar
 
+from incentives.calculation.bonuses import PoolOutcome
 from incentives.calculation.book import Book
 from incentives.calculation.chunks import Chunk, Scope, Task, Wanted, chunk, lead_plans
 from incentives.calculation.earned import Calculation
@@ -30,6 +31,7 @@ INVOICES_AT_ONCE = 5_000
 """Invoices that are only looked at for findings."""
 
 Result = TypeVar("Result")
+Calculated = tuple[Result, list[Line], list[PoolOutcome]]
 Work = Callable[[Chunk], Result]
 """What becomes of a chunk. With workers it is pickled, as are its results: a function of a module, or an object
 that is called."""
@@ -52,12 +54,11 @@ def over(
     """
     deal = _Deal(source, plans, scope, payees_at_once)
     with _calculating(Run(source, tuple(plans), as_of, work), workers) as calculate:
-        from_teams: dict[str, list[Line]] = {}
-        for result, lines in calculate(deal.teams()):
-            for line in lines:
-                from_teams.setdefault(line.payee_id, []).append(line)
+        handed = _Handed()
+        for result, lines, pools in calculate(deal.teams()):
+            handed.add(lines, pools)
             yield result
-        for result, _ in calculate(deal.payees(from_teams)):
+        for result, _, _ in calculate(deal.payees(handed)):
             yield result
 
 
@@ -70,21 +71,38 @@ class Run(Generic[Result]):
     as_of: dt.date
     work: Work[Result]
 
-    def __call__(self, task: Task) -> tuple[Result, list[Line]]:
-        """The result of the work, and what teams pay to their members, who come later."""
+    def __call__(self, task: Task) -> Calculated[Result]:
+        """The result of the work; what teams pay to their members, who come later, and by which pools."""
         with collector_paused():
             calculation = None
             if task.wanted:
                 facts, around = self.source.part(task.wanted)
                 calculation = Calculation(Book(facts, self.plans, self.as_of, around))
             found = chunk(calculation, task)
-            return self.work(found), found.for_members
-
-
-Calculated = tuple[Result, list[Line]]
+            return self.work(found), found.for_members, found.pools
 
 
 # Which chunks there are ---------------------------------------------------------------------------------------
+
+
+class _Handed:
+    """What the chunks of teams hand on to those of their members."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, list[Line]] = {}
+        self._pools: dict[str, list[PoolOutcome]] = {}
+
+    def add(self, lines: Iterable[Line], pools: Iterable[PoolOutcome]) -> None:
+        for line in lines:
+            self._lines.setdefault(line.payee_id, []).append(line)
+        for pool in pools:
+            self._pools.setdefault(pool.team, []).append(pool)
+
+    def lines(self, members: Iterable[str]) -> tuple[Line, ...]:
+        return tuple(line for each in members for line in self._lines.get(each, ()))
+
+    def pools(self, teams: Iterable[str]) -> tuple[PoolOutcome, ...]:
+        return tuple(pool for each in teams for pool in self._pools.get(each, ()))
 
 
 class _Deal:
@@ -96,6 +114,7 @@ class _Deal:
         self._at_once = payees_at_once
         self._payees, self._teams = set(scope.payees), set(scope.teams)
         self._members = set(scope.payees) if whole else set[str]()
+        self._teams_of: dict[str, set[str]] = {}
         leads = lead_plans(plans)
         self._leads = {each.payee_id for each in source.assignments(leads)} if leads else set[str]()
         if team_plans := source.team_plans():
@@ -111,6 +130,8 @@ class _Deal:
         if not self._members and not self._teams & paying:
             return
         memberships = [each for each in source.memberships() if each.team in paying]
+        for each in memberships:
+            self._teams_of.setdefault(each.payee_id, set()).add(each.team)
         self._members |= {each.payee_id for each in memberships if each.team in self._teams}
         self._payees |= self._members & on_team_plans
         self._teams |= {each.team for each in memberships if each.payee_id in self._members}
@@ -120,19 +141,20 @@ class _Deal:
         for team in sorted(self._teams):
             yield Task(Wanted(teams=(team,)))
 
-    def payees(self, from_teams: Mapping[str, Sequence[Line]]) -> Iterator[Task]:
+    def payees(self, handed: _Handed) -> Iterator[Task]:
         """The payees with what their teams pay them, and beside them the invoices that belong to nobody."""
         batches = _batches(sorted(self._payees), self._at_once)
         invoices = _batches(self._scope.invoices, INVOICES_AT_ONCE)
         for payees, looked_at in zip_longest(batches, invoices, fillvalue=()):
             managers = tuple(each for each in payees if each in self._leads)
-            yield self._task(Wanted(payees, managers, invoices=looked_at), payees, from_teams)
+            yield self._task(Wanted(payees, managers, invoices=looked_at), payees, handed)
         for members in _batches(sorted(self._members - self._payees), self._at_once):
-            yield self._task(Wanted(), members, from_teams)
+            yield self._task(Wanted(), members, handed)
 
-    def _task(self, wanted: Wanted, payees: Iterable[str], from_teams: Mapping[str, Sequence[Line]]) -> Task:
+    def _task(self, wanted: Wanted, payees: Iterable[str], handed: _Handed) -> Task:
         members = tuple(each for each in payees if each in self._members)
-        return Task(wanted, members, tuple(line for each in members for line in from_teams.get(each, ())))
+        teams = sorted({team for each in payees for team in self._teams_of.get(each, ())})
+        return Task(wanted, members, handed.lines(members), handed.pools(teams))
 
 
 def _batches(names: Sequence[str], at_once: int) -> Iterator[tuple[str, ...]]:

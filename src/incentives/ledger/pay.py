@@ -147,9 +147,7 @@ class PayoutWhy:
                 "payable_lines",
                 {"count": len(payout.lines)},
                 steps=tuple(
-                    replace(line.explained(), exact=None, steps=())
-                    for line in payout.lines
-                    if isinstance(line, Line)
+                    replace(line.headline(), exact=None) for line in payout.lines if isinstance(line, Line)
                 ),
             ),
         )

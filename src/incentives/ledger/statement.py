@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 
 from incentives.calculation.bonuses import Passed, PoolOutcome
 from incentives.calculation.explanation import Step, Value, total
@@ -491,14 +491,16 @@ class _Making:
 
         return tuple(self._row(same) for same in sorted(told, key=place))
 
-    def _row(self, entries: Sequence[Entry]) -> Row:
+    def _row(self, entries: Sequence[Entry], corrects: bool = False) -> Row:
         """Entries of one key, oldest first, as one row with the dates of the last. Rules get their numbers in
-        the order in which rows are made, which is the order of reading."""
-        last, month = entries[-1], _month(entries[-1])
+        the order in which rows are made, which is the order of reading. A correction is told where it was posted.
+        """
+        last = entries[-1]
+        month = last.month if corrects else _month(last)
         amount = sum(each.amount_minor for each in entries)
         postings = tuple(Posting(each.month, each.amount_minor) for each in entries if each.amount_minor)
+        says_more = not corrects and [each.month for each in postings] != [month]
         line = self._line(last)
-        root = line.explained() if line is not None else None
         return Row(
             month=month,
             plan=last.plan,
@@ -511,9 +513,9 @@ class _Making:
             payable_on=last.payable_on,
             amount_minor=amount,
             rule=self._rule(last.plan, last.plan_version),
-            happened=self._happened(last, root),
-            undone=tuple(self._undone(last, root, amount)),
-            postings=postings if [each.month for each in postings] != [month] else (),
+            happened=self._happened(last, line),
+            undone=tuple(self._undone(last, line, amount)),
+            postings=postings if says_more else (),
         )
 
     def _rule(self, plan_id: str, version_day: dt.date) -> int:
@@ -530,10 +532,11 @@ class _Making:
     def _line(self, entry: Entry) -> Line | None:
         return self.lines.get((entry.plan, entry.component, entry.kind, entry.cause, entry.currency))
 
-    def _happened(self, entry: Entry, root: Step | None) -> Happened:
+    def _happened(self, entry: Entry, line: Line | None) -> Happened:
         note = self.background.notes.get(entry.cause, "")
-        if root is None:
+        if line is None:
             return Happened("adjustment" if entry.kind == "adjustment" else "", reason=note)
+        root = line.headline()
         values = root.values
         amount, currency = values.get("event_minor"), values.get("event_currency")
         if root.code == "cap":
@@ -548,14 +551,15 @@ class _Making:
             _day(values.get("to")),
         )
 
-    def _undone(self, entry: Entry, root: Step | None, amount_minor: int) -> Iterator[Undone]:
+    def _undone(self, entry: Entry, line: Line | None, amount_minor: int) -> Iterator[Undone]:
         """The money whose commission a take-back takes or a give-back returns, newest first as it was taken.
 
         The parts are differences of a rounded running total, as every amount is (section 2); the last one takes
         what rounding left.
         """
-        if root is None or entry.kind not in ("clawback", "suspension", "restoration"):
+        if line is None or entry.kind not in ("clawback", "suspension", "restoration"):
             return
+        root = line.explained()
         if root.code == "spiff_lost":
             yield from self._extra_lost(entry, amount_minor)
             return
@@ -609,7 +613,7 @@ class _Making:
                 last.month,
                 first.stood_minor,
                 last.stood_minor + last.amount_minor,
-                replace(self._row(same), month=last.month, postings=()),
+                self._row(same, corrects=True),
                 dated if dated != last.earned_on else None,
                 moved_to[-1] if moved_to else None,
                 self._line(last) is not None or last.kind == "adjustment",

@@ -6,14 +6,15 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from incentives.calculation.bonuses import PoolOutcome
 from incentives.calculation.book import Book
 from incentives.calculation.chunks import Chunk, Wanted
 from incentives.calculation.earned import Calculation
@@ -22,10 +23,11 @@ from incentives.calculation.waiting import waiting
 from incentives.calendar import Period, month_name, period_of, periods
 from incentives.engines.chunks import over
 from incentives.errors import Problem, Rejected
-from incentives.facts import Language, Payee
+from incentives.facts import Language, Membership, Payee
 from incentives.ledger.entries import Entry
+from incentives.ledger.pay import Payout
 from incentives.ledger.statement import Background, pools_of, statement
-from incentives.papers.statement.document import Document, as_document, canonical
+from incentives.papers.statement.document import Document, canonical, written
 from incentives.papers.together import written_together
 from incentives.store import tables
 from incentives.store.acts import Who, record
@@ -36,86 +38,138 @@ from incentives.store.ledger import entries
 from incentives.store.source import StoreSource
 
 
-def issue(connection: Connection, rules: Rules, quarter: Period, issued_on: dt.date) -> int:
-    """Fix the statement of everybody who has something in the ledger by the quarter's end; how many."""
+@dataclass(frozen=True, slots=True)
+class JustWritten:
+    """What a transaction wrote that is not committed yet, by payee: processes beside it cannot see it."""
+
+    entries: Mapping[str, Sequence[Entry]]
+    payouts: Mapping[str, Sequence[Payout]]
+
+
+def issue(
+    connection: Connection, rules: Rules, quarter: Period, issued_on: dt.date, after: int = 0, workers: int = 1
+) -> int:
+    """Fix the statement of everybody who has something in the ledger by the quarter's end; how many.
+
+    ``after`` is the last entry that this transaction did not write itself.
+    """
     number = 0
-    for payee_id, language, document in _Issuing(connection, rules, quarter, issued_on).documents():
-        written = canonical(document)
+    work = _Issuing(StoreSource(connection, rules), quarter, issued_on)
+    if workers > 1:
+        work.just_written = _just_written(connection, quarter, after)
+    issued = over(work.source, rules.plans, quarter.last, work, work.source.everything(), workers=workers)
+    for payee_id, language, document in chain.from_iterable(issued):
         values = {"quarter": quarter.first, "payee_id": payee_id, "language": language}
-        values |= {"document": written.decode("ascii"), "sha256": hashlib.sha256(written).hexdigest()}
+        values |= {"document": document.decode("ascii"), "sha256": hashlib.sha256(document).hexdigest()}
         connection.execute(insert(tables.Statement).values(values))
         number += 1
     return number
 
 
+def _just_written(connection: Connection, quarter: Period, after: int) -> JustWritten:
+    """The entries after one, and the payouts of the quarter's last month: it closes in this transaction."""
+    written: dict[str, list[Entry]] = {}
+    for entry in entries(connection, after=after):
+        written.setdefault(entry.payee_id, []).append(entry)
+    paid: dict[str, list[Payout]] = {}
+    for payout in payouts_of(connection, [period_of(quarter.last, "month", 1).first]):
+        paid.setdefault(payout.payee_id, []).append(payout)
+    return JustWritten(written, paid)
+
+
 if TYPE_CHECKING:
     from incentives.papers.statement.pdf import Printed
 
-Issued = tuple[str, str, Document]
-"""Payee, language, document."""
+Issued = tuple[str, str, bytes]
+"""Payee, language, the document as it is kept."""
 
 
+@dataclass
 class _Issuing:
-    """The statements of one quarter, some payees at a time."""
+    """Makes the statements of one quarter, a chunk of payees at a time; wherever the chunk was calculated."""
 
-    def __init__(self, connection: Connection, rules: Rules, quarter: Period, issued_on: dt.date) -> None:
-        self.connection, self.rules, self.quarter, self.issued_on = connection, rules, quarter, issued_on
-        self.source = StoreSource(connection, rules)
-        known = Known(connection)
-        self.people = {each.payee_id: each for each in known.payees()}
-        self.memberships = list(known.memberships())
-        self.managers = {each.manager_id for each in known.reporting()}
-        self.notes = adjustment_notes(connection)
-        self.months = [each.first for each in periods(quarter.first, quarter.last, "month", 1)]
-        self.customers = {each.customer_id: each.name for each in known.customers()}
-        self.pools: list[PoolOutcome] = []
+    source: StoreSource
+    quarter: Period
+    issued_on: dt.date
+    just_written: JustWritten = field(default_factory=lambda: JustWritten({}, {}))
 
-    def documents(self) -> Iterator[Issued]:
-        """A document for each payee; teams are calculated first, so that their pools are at hand."""
-        scope = self.source.everything()
-        for issued in over(self.source, self.rules.plans, self.quarter.last, self._of_chunk, scope):
-            yield from issued
-
-    def _of_chunk(self, chunk: Chunk) -> list[Issued]:
-        self.pools += chunk.pools
+    def __call__(self, chunk: Chunk) -> list[Issued]:
+        """The statements of a chunk's payees."""
         lines: dict[str, list[Line]] = {}
         for line in chunk.lines:
             lines.setdefault(line.payee_id, []).append(line)
         issued = []
         for payee_id in sorted({*chunk.payees, *chunk.members}):
-            posted = list(entries(self.connection, payee_id, through=self.quarter.last))
+            posted = list(entries(self._connection, payee_id, through=self.quarter.last))
+            posted += self.just_written.entries.get(payee_id, ())
             if posted:
                 calculation = self._calculation(chunk, payee_id)
-                issued.append(self._of_payee(payee_id, posted, lines.get(payee_id, []), calculation))
+                issued.append(self._of_payee(chunk, payee_id, posted, lines.get(payee_id, []), calculation))
         return issued
 
     def _calculation(self, chunk: Chunk, payee_id: str) -> Calculation:
         """The chunk's own; a manager's also knows what their people wait for, which a chunk needs for some plans
         only."""
-        if chunk.calculation is not None and payee_id not in self.managers:
+        if chunk.calculation is not None and payee_id not in self._around.managers:
             return chunk.calculation
         facts, around = self.source.part(Wanted((payee_id,), (payee_id,)))
-        return Calculation(Book(facts, self.rules.plans, self.quarter.last, around))
+        return Calculation(Book(facts, self.source.rules.plans, self.quarter.last, around))
 
-    def _of_payee(self, payee_id: str, posted: list[Entry], lines: list[Line], calculation: Calculation) -> Issued:
-        payee = self.people.get(payee_id) or Payee(payee_id, payee_id)
+    def _of_payee(
+        self, chunk: Chunk, payee_id: str, posted: list[Entry], lines: list[Line], calculation: Calculation
+    ) -> Issued:
+        around, company = self._around, self.source.rules.company
+        payee = around.people.get(payee_id) or Payee(payee_id, payee_id)
         background = Background(
-            company=self.rules.company,
-            plans=self.rules.plans,
+            company=company,
+            plans=self.source.rules.plans,
             lines=lines,
             as_of=self.quarter.last,
-            pools=pools_of(payee_id, self.memberships, self.pools, self.quarter),
+            pools=pools_of(payee_id, around.memberships, chunk.team_pools, self.quarter),
             waiting=list(waiting(calculation, payee_id)),
             customers={
-                each.invoice_id: self.customers.get(each.customer_id, each.customer_id)
+                each.invoice_id: around.customers.get(each.customer_id, each.customer_id)
                 for each in calculation.invoices_of(payee_id)
             },
-            notes=self.notes,
-            contact=self.rules.company.contact,
+            notes=around.notes,
+            contact=company.contact,
         )
-        paid = payouts_of(self.connection, self.months, payee_id)
+        months = [each.first for each in periods(self.quarter.first, self.quarter.last, "month", 1)]
+        paid = payouts_of(self._connection, months, payee_id)
+        paid += self.just_written.payouts.get(payee_id, ())
         made = statement(payee, self.quarter, posted, paid, background, self.issued_on)
-        return payee_id, payee.language, as_document(made)
+        return payee_id, payee.language, written(made)
+
+    @property
+    def _connection(self) -> Connection:
+        return self.source.known.connection
+
+    @cached_property
+    def _around(self) -> _Around:
+        """Asked once in each process, where the first chunk is told."""
+        return _Around.now(self._connection)
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What statements say beside what was calculated: who people are, and what was written."""
+
+    people: Mapping[str, Payee]
+    memberships: Sequence[Membership]
+    managers: frozenset[str]
+    notes: Mapping[str, str]
+    customers: Mapping[str, str]
+
+    @classmethod
+    def now(cls, connection: Connection) -> _Around:
+        known = Known(connection)
+        return cls(
+            people={each.payee_id: each for each in known.payees()},
+            memberships=list(known.memberships()),
+            managers=frozenset(each.manager_id for each in known.reporting()),
+            notes=adjustment_notes(connection),
+            customers={each.customer_id: each.name for each in known.customers()},
+        )
 
 
 def adjustment_notes(connection: Connection) -> dict[str, str]:

@@ -28,7 +28,7 @@ from incentives.store.bulk import insert_rows
 from incentives.store.digests import months_sha256, owners_sha256, rows_sha256, said_sha256, seal_of
 from incentives.store.engine import trying, writing
 from incentives.store.facts_out import Known, Rules
-from incentives.store.ledger import open_month, post, rows_of, unpaid
+from incentives.store.ledger import last_entry, open_month, post, rows_of, unpaid
 
 GENERIC = "generic"
 
@@ -116,7 +116,7 @@ class _Closing:
         self.period = _turn(connection, self.rules, period_of(month, "month", 1))
         self.earlier = kept.closes(connection)
         self.prepared_by = last_preparer(connection, self.period)
-        self.through = latest(connection)
+        self.through, self.before = latest(connection), last_entry(connection)
         self.settled: list[int] = []
         self.files: list[PayrollFile] = []
 
@@ -200,7 +200,8 @@ class _Closing:
         )
         quarter = period_of(month.first, "quarter", self.rules.company.fiscal_year_starts)
         if quarter.last == month.last:
-            closed.statements = issue(connection, self.rules, quarter, today(self.rules, self.who))
+            issued_on = today(self.rules, self.who)
+            closed.statements = issue(connection, self.rules, quarter, issued_on, self.before, self.workers)
 
     def _keep_waivers(self, closed: ClosedMonth) -> None:
         for step in closed.steps:

@@ -164,8 +164,10 @@ def entries(
     month: dt.date | None = None,
     through: dt.date | None = None,
     cause: str | None = None,
+    after: int | None = None,
 ) -> Iterator[Entry]:
-    """Entries in the order of posting: of a payee, of a posting month, of all months up to one, of a cause."""
+    """Entries in the order of posting: of a payee, of a posting month, of all months up to one, of a cause, after
+    an entry."""
     asked = select(*_COLUMNS).order_by(tables.Entry.id)
     if payee_id is not None:
         asked = asked.where(tables.Entry.payee_id == payee_id)
@@ -175,7 +177,14 @@ def entries(
         asked = asked.where(tables.Entry.month <= through)
     if cause is not None:
         asked = asked.where(tables.Entry.cause == cause)
+    if after is not None:
+        asked = asked.where(tables.Entry.id > after)
     return _made(connection, asked)
+
+
+def last_entry(connection: Connection) -> int:
+    """The number of the newest entry; 0 before the first."""
+    return connection.execute(select(func.max(tables.Entry.id))).scalar() or 0
 
 
 def unpaid(connection: Connection, payable_by: dt.date) -> Iterator[Entry]:

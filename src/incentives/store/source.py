@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, union
+from sqlalchemy import Connection, and_, bindparam, except_, func, or_, select, union
 
 from incentives.calculation.chunks import Scope, Wanted
 from incentives.facts import Assignment, Event, EventRef, Facts, Membership, Surroundings
@@ -57,8 +57,10 @@ class StoreSource:
             select(tables.Entry.payee_id),
         )
         teams = select(assigned.team).where(is_known(assigned, now)).distinct()
-        credited = select(credit.invoice_id).where(is_known(credit, now))
-        alone = select(invoice.invoice_id).where(is_known(invoice, now), invoice.invoice_id.not_in(credited))
+        alone = except_(
+            select(invoice.invoice_id).where(is_known(invoice, now)),
+            select(credit.invoice_id).where(is_known(credit, now)),
+        )  # a database that has not yet counted what came in may compare each with each to answer NOT IN
         self._two_sources = self._sources_of(None)
         return Scope(self._names(payees), self._names(teams), self._names(alone))
 

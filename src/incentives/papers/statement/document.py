@@ -21,13 +21,19 @@ FORMAT = "statement/1"
 
 def as_document(view: Statement) -> Document:
     """A statement as plain objects, lists, texts and integers."""
-    document: Document = {"format": FORMAT} | plain(view)
+    document: Document = plain(_under_format(view))
     return document
+
+
+def written(view: Statement) -> bytes:
+    """The canonical spelling of a statement's document."""
+    return canonical(_under_format(view))
 
 
 def canonical(document: Document) -> bytes:
     """The one spelling of a document that is hashed: keys sorted, no spaces, ASCII."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    spelled = json.dumps(document, default=_record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return spelled.encode("ascii")
 
 
 def digest(document: Document) -> str:
@@ -37,12 +43,18 @@ def digest(document: Document) -> str:
 
 def plain(value: Any) -> Any:
     """Records as plain objects, lists, texts and integers."""
-    if isinstance(value, int | str) or value is None:
-        return value
-    if isinstance(value, tuple | list):
-        return [plain(each) for each in value]
+    return json.loads(json.dumps(value, default=_record, allow_nan=False))
+
+
+def _under_format(view: Statement) -> Document:
+    document: Document = _record(view)
+    return {"format": FORMAT} | document
+
+
+def _record(value: Any) -> Any:
+    """What JSON has no spelling for: a day, or a record by its fields, in their order."""
     if isinstance(value, dt.date):
         return value.isoformat()
-    names: Sequence[str] = getattr(value, "__slots__", ())  # every record has them, in order
+    names: Sequence[str] = getattr(value, "__slots__", ())  # every record has them
     assert names, f"{value!r} has no plain form"
-    return {name: plain(getattr(value, name)) for name in names}
+    return {name: getattr(value, name) for name in names}
