@@ -16,7 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told
 from incentives.jobs import run_waiting
 from incentives.papers.languages import MINUS
 from incentives.service import decisions, payouts, runs
@@ -165,7 +165,9 @@ def test_payroll_acknowledges_once(books: Engine, app: Flask) -> None:
 
 def test_what_a_payroll_system_still_needs_is_said(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     def lacks(*_: object) -> None:
-        raise Rejected([Problem("company.toml", 0, "payroll", "missing", "ADP needs a company code.", "Add it.")])
+        raise Rejected(
+            [Problem("company.toml", 0, "payroll", "missing", Told("ADP needs a company code."), Told("Add it."))]
+        )
 
     monkeypatch.setattr(payouts, "payout", lacks)
     answered = client_of(app, NOOR).get("/payroll/2026-06/adp/file")

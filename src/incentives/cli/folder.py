@@ -33,7 +33,7 @@ from incentives.cli.common import (
 from incentives.documents.plans import read_plan
 from incentives.engines.inprocess import calculate as run
 from incentives.engines.inprocess import collector_paused
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told
 from incentives.facts import Facts
 from incentives.feeds.folder import Reading, read_folder
 from incentives.feeds.hints import unheard
@@ -304,9 +304,11 @@ def _example_problems(plans: Iterable[Plan]) -> list[Problem]:
             0,
             f"versions[{failed.version}].examples[{failed.example}].earns",
             "example-fails",
-            f'The example "{failed.says}" earns {major(failed.got_minor, plan.currency)}, not '
-            f"{major(failed.expected_minor, plan.currency)}.",
-            "Mend the example or the rule.",
+            Told(
+                f'The example "{failed.says}" earns {major(failed.got_minor, plan.currency)}, not '
+                f"{major(failed.expected_minor, plan.currency)}."
+            ),
+            Told("Mend the example or the rule."),
         )
         for plan in plans
         for failed in failed_examples(plan)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told, told
 from incentives.facts import Company
 from incentives.ledger.pay import Payable, Payout
 from incentives.money import largest_remainder
@@ -75,15 +75,15 @@ def missing_codes(payouts: Iterable[Payout], kinds: Kinds, company: Company) -> 
     }
     wanted = {kinds(plan, component) for plan, component in paid}
     return [
-        missing_setting(kind, f"Lines of kind {kind} are to be paid but have no earning code.")
+        missing_setting(kind, told("Lines of kind %(kind)s are to be paid but have no earning code.", kind=kind))
         for kind in sorted(wanted)
         if not company.payroll.get(kind)
     ]
 
 
-def missing_setting(key: str, sentence: str) -> Problem:
+def missing_setting(key: str, sentence: Told) -> Problem:
     """A key of ``[payroll]`` that is not given and has to be."""
-    cure = f'Add {key} = "…" to [payroll].'
+    cure = told('Add %(key)s = "…" to [payroll].', key=key)
     return Problem("company.toml", 0, f"payroll.{key}", "missing-setting", sentence, cure)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from incentives.calendar import Period, month_name, period_of
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, told
 from incentives.facts import Company, Payee
 from incentives.ledger.pay import Payout
 from incentives.ledger.payroll import (
@@ -201,18 +201,25 @@ def _problems(
 def left_empty(profile: str, company: Company) -> list[Problem]:
     """Settings that a profile would write and the company does not give: the file comes without them."""
     return [
-        missing_setting(key, f"{key} is not given; the {profile} file leaves it empty.")
+        missing_setting(
+            key, told("%(key)s is not given; the %(profile)s file leaves it empty.", key=key, profile=profile)
+        )
         for key in PROFILES[profile].settings
         if not company.payroll.get(key)
     ]
 
 
 def _missing_employee_id(payee_id: str, month: Period) -> Problem:
-    sentence = f"Payee {payee_id} is to be paid for {month_name(month.first)} but has no employee_id."
-    cure = "Give the number by which payroll knows them."
+    sentence = told(
+        "Payee %(payee)s is to be paid for %(month)s but has no employee_id.",
+        payee=payee_id,
+        month=month_name(month.first),
+    )
+    cure = told("Give the number by which payroll knows them.")
     return Problem("payees.csv", 0, "employee_id", "missing-employee-id", sentence, cure)
 
 
 def _unknown(profile: str) -> Problem:
-    sentence = f"There is no payroll profile {profile!r}."
-    return Problem("payroll", 0, "profile", "unknown-profile", sentence, f"Choose {', '.join(PROFILES)}.")
+    sentence = told("There is no payroll profile %(name)s.", name=repr(profile))
+    cure = told("Choose %(words)s.", words=", ".join(PROFILES))
+    return Problem("payroll", 0, "profile", "unknown-profile", sentence, cure)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, insert, select
 
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told
 from incentives.store.acts import Who
 from incentives.store.desk import GivenAnswer
 from incentives.store.engine import writing
@@ -37,8 +37,8 @@ def once(engine: Engine, who: Who, asked: Asked, do: Callable[[Connection], str]
         mine = (given.account_id == asked.account_id) & (given.key == asked.key)
         earlier = connection.execute(select(given.request_sha256, given.body).where(mine)).one_or_none()
         if earlier is not None and earlier.request_sha256 != asked.sha256:
-            sentence = "This key was used for another request."
-            cure = "Send a new key with a new request; repeat a key only with the same request."
+            sentence = Told("This key was used for another request.")
+            cure = Told("Send a new key with a new request; repeat a key only with the same request.")
             raise Rejected([Problem("header", 0, "Idempotency-Key", "key-reused", sentence, cure)])
         if earlier is not None:
             return str(earlier.body), True

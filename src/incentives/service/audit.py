@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, select
 
 from incentives.calendar import month_name
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, told
 from incentives.papers.cells import csv_text, defused
 from incentives.papers.together import written_together
 from incentives.service.runs import rules_in_force
@@ -74,8 +74,9 @@ def _window(connection: Connection, month: dt.date) -> _Window:
     oldest = open_month(connection, rules_in_force(connection))
     if oldest is None or oldest.first != month:
         name = month_name(month)
-        cure = "incentives status lists the months of these books."
-        raise Rejected([Problem(name, 0, "", "unknown-month", "The month is neither closed nor open.", cure)])
+        sentence = told("The month is neither closed nor open.")
+        cure = told("incentives status lists the months of these books.")
+        raise Rejected([Problem(name, 0, "", "unknown-month", sentence, cure)])
     return _Window(month, before, latest(connection), None)
 
 

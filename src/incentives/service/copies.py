@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Engine
 
-from incentives.errors import IncentivesError, Problem, Rejected
+from incentives.errors import IncentivesError, Problem, Rejected, Told
 from incentives.service import seals
 from incentives.service.verification import Breach, Checked, verify
 from incentives.store.engine import engine_for, reading
@@ -247,4 +247,4 @@ def _no_books(file: Path) -> Rejected:
 
 
 def _rejected(file: Path, code: str, sentence: str, cure: str) -> Rejected:
-    return Rejected([Problem(str(file), 0, "", code, sentence, cure)])
+    return Rejected([Problem(str(file), 0, "", code, Told(sentence), Told(cure))])

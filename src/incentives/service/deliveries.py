@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from incentives.documents.company import read_company
 from incentives.documents.plans import read_plan
-from incentives.errors import Problem, Rejected, as_plain
+from incentives.errors import Problem, Rejected, as_plain, told
 from incentives.facts import Company, Event, EventRef
 from incentives.feeds.documents import COMPANY, PLANS
 from incentives.feeds.folder import OPTIONAL, Reading, read_folder, read_rows
@@ -150,8 +150,8 @@ def deliver_in(connection: Connection, who: Who, name: str, rows: Mapping[str, G
     facts = KnownFacts(connection)
     rules = facts.rules()
     if rules is None:
-        cure = "Bring a whole dataset folder first: incentives import FOLDER"
-        raise Rejected([Problem(name, 0, "", "nothing-yet", "These books are empty.", cure)])
+        cure = told("Bring a whole dataset folder first: incentives import FOLDER")
+        raise Rejected([Problem(name, 0, "", "nothing-yet", told("These books are empty."), cure)])
     currencies = _Currencies(connection)
     known = Known(
         company=rules.company,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
@@ -16,7 +16,7 @@ from incentives.calculation.examples import earns
 from incentives.documents.editing import Editing
 from incentives.documents.plans import read_plan, read_toml
 from incentives.documents.written import shown
-from incentives.errors import IncentivesError, Problem, Rejected
+from incentives.errors import IncentivesError, Problem, Rejected, Told, told
 from incentives.facts import Assignment
 from incentives.feeds.assignments import unassignable
 from incentives.feeds.known import other_decimals
@@ -260,11 +260,12 @@ def bring(engine: Engine, account_id: int, who: Who, document: str) -> Draft:
         read, problems = read_toml(document, "plan.toml")
         name = (read or {}).get("plan")
         if not problems and (not isinstance(name, str) or not name.strip()):
-            problems = [_problem("document", "missing-key", "It does not name its plan.", 'Write plan = "…".')]
+            sentence, cure = told("It does not name its plan."), told('Write plan = "…".')
+            problems = [_problem("document", "missing-key", sentence, cure)]
         if len(document) > LARGEST:
             problems = [_too_long()]
         if problems:
-            _refuse([Problem(each.place, each.line, "document", *_said(each)) for each in problems])
+            _refuse([replace(each, path="document") for each in problems])
         assert isinstance(name, str)
         return _add(connection, account_id, who, name, document)
 
@@ -311,14 +312,15 @@ def submit(engine: Engine, who: Who, number: int, version: int) -> int:
         of = judged(connection, found.plan, found.document)
         problems += [*of.problems, *_failing(of)]
         if Known(connection).rules() is None:
-            cure = "Bring a dataset folder first: it opens them with its company and its plans."
-            problems.append(_problem("", "nothing-yet", "The books are empty.", cure))
+            cure = told("Bring a dataset folder first: it opens them with its company and its plans.")
+            problems.append(_problem("", "nothing-yet", told("The books are empty."), cure))
         if of.plan is not None and of.in_force is not None and of.first_day is None:
-            sentence = "It pays exactly what the rules in force pay."
-            problems.append(_problem("", "nothing-changed", sentence, "Change a rule, or discard the draft."))
+            sentence = told("It pays exactly what the rules in force pay.")
+            cure = told("Change a rule, or discard the draft.")
+            problems.append(_problem("", "nothing-changed", sentence, cure))
         if any(each.waits for each in _revisions(connection) if each.plan == found.plan):
-            cure = "Let somebody decide about that one first."
-            problems.append(_problem("", "already-waiting", "Another change of this plan waits.", cure))
+            cure = told("Let somebody decide about that one first.")
+            problems.append(_problem("", "already-waiting", told("Another change of this plan waits."), cure))
         _refuse(problems)
         before = Known(connection).documents().get(("plan", found.plan), "")
         act_id = record(connection, who, "propose", found.plan, before=before, after=found.document)
@@ -341,8 +343,9 @@ def decide(engine: Engine, who: Who, number: int, choice: str, confirmed: str = 
     if choice == "approve":
         problems += [*of.problems, *_failing(of)]
         if of.reaches_back and confirmed.strip() != found.plan:
-            sentence = "It reaches back into closed months."
-            problems.append(_problem("confirmed", "not-confirmed", sentence, f"Type {found.plan} to approve it."))
+            sentence = told("It reaches back into closed months.")
+            cure = told("Type %(plan)s to approve it.", plan=found.plan)
+            problems.append(_problem("confirmed", "not-confirmed", sentence, cure))
     _refuse(problems)
     decisions.decide(engine, who, "rule", number, choice)
 
@@ -352,8 +355,9 @@ def decide(engine: Engine, who: Who, number: int, choice: str, confirmed: str = 
 
 def _misfits(plan: str, in_force: Plan | None, made: Plan) -> Iterator[Problem]:
     if made.plan != plan:
-        cure = f"Keep plan = {shown(plan)}; another plan is a draft of its own."
-        yield Problem(plan, 0, "plan", "other-plan", f"This is the draft of {shown(plan)}.", cure)
+        sentence = told("This is the draft of %(plan)s.", plan=shown(plan))
+        cure = told("Keep plan = %(plan)s; another plan is a draft of its own.", plan=shown(plan))
+        yield Problem(plan, 0, "plan", "other-plan", sentence, cure)
     if found := other_decimals(in_force.currency if in_force else None, made.currency):
         yield Problem(plan, 0, "currency", *found)
 
@@ -368,15 +372,12 @@ def _misassigned(connection: Connection, rules: Rules | None, made: Plan) -> Ite
         for at, version in enumerate(made.versions):
             for position, component in enumerate(version.components):
                 if reason := unassignable(component, to_team=to_team):
-                    whom = "a team" if to_team else "payees"
-                    yield Problem(
-                        made.plan,
-                        0,
-                        f"versions[{at}].components[{position}].name",
-                        "payee-or-team",
-                        f"The plan is assigned to {whom}: {reason}.",
-                        "Put it into a plan of its own.",
-                    )
+                    sentence = told("The plan is assigned to payees: %(reason)s.", reason=reason)
+                    if to_team:
+                        sentence = told("The plan is assigned to a team: %(reason)s.", reason=reason)
+                    path = f"versions[{at}].components[{position}].name"
+                    cure = told("Put it into a plan of its own.")
+                    yield Problem(made.plan, 0, path, "payee-or-team", sentence, cure)
 
 
 def _tried(in_force: Plan | None, made: Plan) -> Iterator[Tried]:
@@ -395,33 +396,33 @@ def _failing(of: Judged) -> Iterator[Problem]:
         for position, example in enumerate(version.examples):
             if earns(version, example) != example.earns_minor:
                 path = f"versions[{at}].examples[{position}].earns"
-                sentence = f"The rules do not bear out the example: {example.says or example.component}."
-                yield _problem(path, "example-fails", sentence, "Mend the rule or the example.")
+                says = example.says or example.component
+                sentence = told("The rules do not bear out the example: %(example)s.", example=says)
+                yield _problem(path, "example-fails", sentence, told("Mend the rule or the example."))
 
 
 def _day_taken(day: dt.date, days: list[dt.date]) -> list[Problem]:
     if day in days:
-        sentence, cure = f"A version begins on {day} already.", "Choose another day."
+        sentence, cure = told("A version begins on %(day)s already.", day=day), told("Choose another day.")
     else:
-        sentence, cure = f"{day} is before the plan's first version, {days[0]}.", "Choose a later day."
+        sentence = told("%(day)s is before the plan's first version, %(first)s.", day=day, first=days[0])
+        cure = told("Choose a later day.")
     return [_problem("effective_from", "day-taken", sentence, cure)]
 
 
 def _too_long() -> Problem:
-    return _problem("document", "too-large", "It is too long for a plan.", "Bring one plan at a time.")
+    sentence, cure = told("It is too long for a plan."), told("Bring one plan at a time.")
+    return _problem("document", "too-large", sentence, cure)
 
 
 def _without_reason(who: Who) -> list[Problem]:
     if who.reason.strip():
         return []
-    return [_problem("reason", "missing", "A reason is missing.", "Say why, for whoever reads this in a year.")]
+    cure = told("Say why, for whoever reads this in a year.")
+    return [_problem("reason", "missing", told("A reason is missing."), cure)]
 
 
-def _said(problem: Problem) -> tuple[str, str, str]:
-    return problem.code, problem.sentence, problem.cure
-
-
-def _problem(path: str, code: str, sentence: str, cure: str) -> Problem:
+def _problem(path: str, code: str, sentence: Told, cure: Told) -> Problem:
     return Problem("plan", 0, path, code, sentence, cure)
 
 
@@ -451,8 +452,8 @@ def _open_for_change(connection: Connection, number: int, version: int) -> Draft
     if found.version != version:
         raise Overtaken(found)
     if found.revision and _choice(connection, found.revision) != "reject":
-        sentence = "It was submitted: it stays as it is for whoever decides."
-        _refuse([_problem("", "submitted", sentence, "Begin another draft once it is decided.")])
+        sentence = told("It was submitted: it stays as it is for whoever decides.")
+        _refuse([_problem("", "submitted", sentence, told("Begin another draft once it is decided."))])
     return found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from incentives.calendar import month_name
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, told
 from incentives.ledger.entries import Entry
 from incentives.ledger.pay import Payout, net
 from incentives.papers.payroll import PROFILES, payroll_files
@@ -120,16 +120,19 @@ def acknowledge(engine: Engine, who: Who, month: dt.date, profile: str, note: st
         receipt, delivery = tables.Receipt, tables.Delivery
         handed = select(delivery.id).where(delivery.month == month, delivery.profile == profile).limit(1)
         if connection.execute(handed).first() is None:
-            cure = f"Hand it over first: incentives payout {month_name(month)} --profile {profile} --out FOLDER"
-            raise Rejected([Problem(subject, 0, "", "not-delivered", "No file was handed over yet.", cure)])
+            command = f"incentives payout {month_name(month)} --profile {profile} --out FOLDER"
+            cure = told("Hand it over first: %(command)s", command=command)
+            raise Rejected([Problem(subject, 0, "", "not-delivered", told("No file was handed over yet."), cure)])
         said = (
             select(tables.Act.actor, tables.Act.at)
             .join(receipt, receipt.act_id == tables.Act.id)
             .where(receipt.month == month, receipt.profile == profile)
         )
         if (earlier := connection.execute(said).first()) is not None:
-            sentence = f"{earlier.actor} acknowledged it on {earlier.at:%Y-%m-%d %H:%M} UTC."
-            raise Rejected([Problem(subject, 0, "", "acknowledged", sentence, "There is nothing more to do.")])
+            at = f"{earlier.at:%Y-%m-%d %H:%M} UTC"
+            sentence = told("%(name)s acknowledged it on %(at)s.", name=earlier.actor, at=at)
+            cure = told("There is nothing more to do.")
+            raise Rejected([Problem(subject, 0, "", "acknowledged", sentence, cure)])
         act_id = record(connection, who, "receipt", subject, after=note)
         connection.execute(insert(receipt).values(month=month, profile=profile, act_id=act_id, note=note))
 
@@ -138,8 +141,9 @@ def _closed(connection: Connection, month: dt.date) -> kept.Closed:
     close = kept.closed(connection, month)
     if close is None:
         name = month_name(month)
-        cure = f"Close it first: incentives close {name}"
-        raise Rejected([Problem(name, 0, "", "open", "The month is open: nothing in it is fixed yet.", cure)])
+        sentence = told("The month is open: nothing in it is fixed yet.")
+        cure = told("Close it first: incentives close %(month)s", month=name)
+        raise Rejected([Problem(name, 0, "", "open", sentence, cure)])
     return close
 
 
@@ -157,8 +161,9 @@ def payouts_with_lines(connection: Connection, month: dt.date) -> list[Payout]:
 def _made(connection: Connection, close: kept.Closed, profile: str) -> list[kept.PayoutFile]:
     """The files from what was known at the close; what was missing then, as it is known now."""
     if profile not in PROFILES:
-        cure = f"Choose {', '.join(sorted(PROFILES))}."
-        raise Rejected([Problem("payout", 0, "profile", "unknown-profile", f"There is no {profile!r}.", cure)])
+        sentence = told("There is no %(name)s.", name=repr(profile))
+        cure = told("Choose %(words)s.", words=", ".join(sorted(PROFILES)))
+        raise Rejected([Problem("payout", 0, "profile", "unknown-profile", sentence, cure)])
     payouts = payouts_with_lines(connection, close.month)
     try:
         return _files(Known(connection, close.known_through), close.month, profile, payouts)

@@ -13,7 +13,7 @@ from incentives.calculation.book import Book
 from incentives.calculation.chunks import Wanted
 from incentives.calculation.earned import Calculation
 from incentives.calculation.waiting import waiting
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, told
 from incentives.facts import Event, Invoice
 from incentives.service.deliveries import Delivered, deliver
 from incentives.store.acts import Who
@@ -72,8 +72,8 @@ def warn_credit(engine: Engine, who: Who, payee_id: str, invoice_id: str, on: dt
     warning. Raises :class:`Rejected` where nothing is said.
     """
     if not who.reason:
-        cure = "Write what credit should know."
-        raise Rejected([Problem("warning", 0, "reason", "missing", "A reason is missing.", cure)])
+        cure = told("Write what credit should know.")
+        raise Rejected([Problem("warning", 0, "reason", "missing", told("A reason is missing."), cure)])
     said = hashlib.sha256(who.reason.encode()).hexdigest()[:8]
     row = {
         "event_id": f"warning-{invoice_id}-{payee_id}-{on.isoformat()}-{said}",

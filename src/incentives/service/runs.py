@@ -13,7 +13,7 @@ from incentives.calculation.chunks import Chunk, Scope
 from incentives.calculation.lines import Finding, Line
 from incentives.calendar import Period, month_name
 from incentives.engines.chunks import over
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told, told
 from incentives.ledger.entries import Draft, Key, Posted, difference
 from incentives.service.decisions import adjustment_drafts
 from incentives.store import tables
@@ -118,11 +118,12 @@ class _Planned:
         rules = rules_in_force(connection)
         month = open_month(connection, rules)
         if month is None:
-            raise Rejected([_nothing_yet("No invoice and no event is known yet.")])
+            raise Rejected([_nothing_yet(told("No invoice and no event is known yet."))])
         day = as_of or min(month.last, today(rules, who))
         if day > month.last:
-            sentence = f"{month_name(month.first)} is the oldest open month; {day} lies after it."
-            cure = f"Close {month_name(month.first)} first, or run as of {month.last}."
+            name = month_name(month.first)
+            sentence = told("%(month)s is the oldest open month; %(day)s lies after it.", month=name, day=day)
+            cure = told("Close %(month)s first, or run as of %(day)s.", month=name, day=month.last)
             raise Rejected([Problem("run", 0, "as-of", "beyond-open-month", sentence, cure)])
         scope = None if full else _scope(connection, month, day)
         return cls(connection, rules, month, day, scope)
@@ -212,7 +213,7 @@ def rules_in_force(connection: Connection) -> Rules:
     """The approved rules, or :class:`Rejected`: without any, nothing can be calculated."""
     rules = Known(connection).rules()
     if rules is None:
-        raise Rejected([_nothing_yet("The books are empty.")])
+        raise Rejected([_nothing_yet(told("The books are empty."))])
     return rules
 
 
@@ -221,8 +222,9 @@ def today(rules: Rules, who: Who) -> dt.date:
     return who.at.astimezone(zoneinfo.ZoneInfo(rules.company.timezone)).date()
 
 
-def _nothing_yet(sentence: str) -> Problem:
-    return Problem("books", 0, "", "nothing-yet", sentence, "Bring a dataset folder: incentives import FOLDER")
+def _nothing_yet(sentence: Told) -> Problem:
+    cure = told("Bring a dataset folder: incentives import FOLDER")
+    return Problem("books", 0, "", "nothing-yet", sentence, cure)
 
 
 def _scope(connection: Connection, month: Period, as_of: dt.date) -> Affected | None:

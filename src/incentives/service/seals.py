@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from incentives.calendar import month_name
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, told
 from incentives.store.closes import closes
 
 VARIABLE = "INCENTIVES_SEALS"
@@ -52,8 +52,12 @@ def witness(engine: Engine, missing: Sequence[tuple[str, str]]) -> None:
             os.fsync(lines.fileno())
     except OSError as error:
         month, _ = missing[-1]
-        sentence = f"{month} is closed, but its seal could not be written down: {error.strerror}."
-        cure = "Make the file writable. The next close writes what is missing."
+        sentence = told(
+            "%(month)s is closed, but its seal could not be written down: %(reason)s.",
+            month=month,
+            reason=error.strerror,
+        )
+        cure = told("Make the file writable. The next close writes what is missing.")
         raise Rejected([Problem(str(file), 0, "", "seal-not-written", sentence, cure)]) from None
 
 
@@ -77,6 +81,10 @@ def check_not_behind(engine: Engine, connection: Connection) -> None:
     lost = [(month, seal) for month, seal in witnessed(file) if stored.get(month) != seal]
     if lost:
         month, seal = lost[-1]
-        sentence = f"It lacks {month}, which was closed under seal {seal}: it was put back to an earlier day."
-        cure = f"Restore a newer backup. {file} tells which seals there were."
+        sentence = told(
+            "It lacks %(month)s, which was closed under seal %(seal)s: it was put back to an earlier day.",
+            month=month,
+            seal=seal,
+        )
+        cure = told("Restore a newer backup. %(file)s tells which seals there were.", file=file)
         raise Rejected([Problem("books", 0, "", "behind-the-seals", sentence, cure)])

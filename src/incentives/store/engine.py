@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told
 
 VARIABLE = "INCENTIVES_DATABASE_URL"
 DEFAULT_FILE = "incentives.db"
@@ -53,7 +53,7 @@ def read_url(written: str) -> URL:
 
 def _wrong_url(sentence: str) -> Rejected:
     cure = f"Write sqlite:///{DEFAULT_FILE} or postgresql://user:password@host/name."
-    return Rejected([Problem(VARIABLE, 0, "", "unknown-database", sentence, cure)])
+    return Rejected([Problem(VARIABLE, 0, "", "unknown-database", Told(sentence), Told(cure))])
 
 
 def shown(url: URL) -> str:

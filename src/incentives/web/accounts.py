@@ -33,13 +33,12 @@ from sqlalchemy import Executable, delete, insert, select, update
 from sqlalchemy.orm import scoped_session, sessionmaker
 from wtforms import BooleanField, RadioField  # type: ignore[import-untyped]
 
-from incentives.errors import Problem, Rejected
-from incentives.papers.languages import marked
+from incentives.errors import Problem, Rejected, told
 from incentives.service import tokens
 from incentives.service.access import viewer_of
 from incentives.store import desk
 from incentives.store.tables import table_of
-from incentives.web.here import books, look_again, now, reader, speak, today, viewer
+from incentives.web.here import books, look_again, now, reader, today, viewer
 
 SESSION = "signed_in"
 LASTS = dt.timedelta(hours=12)
@@ -47,7 +46,7 @@ FRESH_SECONDS = 15 * 60
 """So long after signing in, or after the last time, a password is not asked for once more."""
 CODE_SECONDS = 30
 """How far the clock of an authenticator may be ahead or behind."""
-WEAK = marked("It needs at least 12 characters, and must not be one that others would guess.")
+WEAK = told("It needs at least 12 characters, and must not be one that others would guess.")
 
 
 class Role(RoleMixin):
@@ -136,7 +135,7 @@ def hash_of(password: str) -> str:
     """The hash of a password that is good enough; :class:`Rejected` says what it lacks."""
     problems, normal = current_app.extensions["security"].password_util.validate(password, False)
     if problems:
-        raise Rejected([Problem("password", 0, "password", "weak", speak().say(WEAK), "")])
+        raise Rejected([Problem("password", 0, "password", "weak", WEAK)])
     return str(hash_password(normal))
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import URL
 
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told
 
 SECRET_KEY = "INCENTIVES_SECRET_KEY"
 PUBLIC_URL = "INCENTIVES_PUBLIC_URL"
@@ -64,27 +64,25 @@ def read_settings(url: URL, environment: Mapping[str, str] | None = None, port: 
     if len(secret) < SHORTEST:
         sentence = f"It needs at least {SHORTEST} characters." if secret else "It is missing."
         cure = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
-        problems.append(Problem(SECRET_KEY, 0, "", "missing", sentence, cure))
+        problems.append(_problem(SECRET_KEY, "missing", sentence, cure))
     public = found.get(PUBLIC_URL) or f"http://127.0.0.1:{port}"
     if urlsplit(public).scheme not in ("http", "https") or not urlsplit(public).netloc:
-        problems.append(
-            Problem(PUBLIC_URL, 0, "", "unreadable", "It is not an address.", "https://pay.example.com")
-        )
+        problems.append(_problem(PUBLIC_URL, "unreadable", "It is not an address.", "https://pay.example.com"))
     smtp = found.get(SMTP_URL, "")
     if smtp and urlsplit(smtp).scheme not in ("smtp", "smtps"):
         cure = "Write smtp://user:password@host:587 or smtps://…"
-        problems.append(Problem(SMTP_URL, 0, "", "unreadable", "It is not the address of a mail server.", cure))
+        problems.append(_problem(SMTP_URL, "unreadable", "It is not the address of a mail server.", cure))
     proxies = found.get(PROXIES) or "0"
     if proxies not in map(str, range(MOST_PROXIES + 1)):
         sentence = f"It is a number from 0 to {MOST_PROXIES}."
-        problems.append(Problem(PROXIES, 0, "", "unreadable", sentence, "Write how many proxies stand before it."))
+        problems.append(_problem(PROXIES, "unreadable", sentence, "Write how many proxies stand before it."))
     private = found.get(PRIVATE_HOOKS, "no")
     if private not in ("yes", "no"):
-        problems.append(Problem(PRIVATE_HOOKS, 0, "", "unreadable", "It is yes or no.", "Write yes or no."))
+        problems.append(_problem(PRIVATE_HOOKS, "unreadable", "It is yes or no.", "Write yes or no."))
     oidc = {name: found.get(name, "") for name in (OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET)}
     if any(oidc.values()):
         cure = f"Single sign-on needs {', '.join(oidc)}."
-        problems += [Problem(name, 0, "", "missing", "It is missing.", cure) for name in oidc if not oidc[name]]
+        problems += [_problem(name, "missing", "It is missing.", cure) for name in oidc if not oidc[name]]
     if problems:
         raise Rejected(problems)
     return Settings(
@@ -98,6 +96,11 @@ def read_settings(url: URL, environment: Mapping[str, str] | None = None, port: 
         oidc_client_id=oidc[OIDC_CLIENT_ID],
         oidc_client_secret=oidc[OIDC_CLIENT_SECRET],
     )
+
+
+def _problem(name: str, code: str, sentence: str, cure: str) -> Problem:
+    """For an operator: in English everywhere."""
+    return Problem(name, 0, "", code, Told(sentence), Told(cure))
 
 
 def _kept_beside(database: Path) -> str:

@@ -15,7 +15,7 @@ import structlog
 from flask import Flask, current_app, make_response, redirect, render_template, request, session, url_for
 from flask_security import login_user
 
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told
 from incentives.papers.languages import marked
 from incentives.service import people
 from incentives.store.acts import Who
@@ -36,10 +36,11 @@ def set_up(app: Flask, settings: Settings) -> None:
     try:
         from authlib.integrations.flask_client import OAuth  # type: ignore[import-untyped] # an extra
     except ImportError:
-        sentence = "What single sign-on needs is not installed."
-        raise Rejected(
-            [Problem(OIDC_ISSUER, 0, "", "missing", sentence, "pip install 'incentives[oidc]'")]
-        ) from None
+        sentence, cure = (
+            Told("What single sign-on needs is not installed."),
+            Told("pip install 'incentives[oidc]'"),
+        )
+        raise Rejected([Problem(OIDC_ISSUER, 0, "", "missing", sentence, cure)]) from None
     oauth = OAuth(app)
     oauth.register(
         NAME,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from incentives.errors import Problem
+from incentives.errors import Problem, Told, told
 from incentives.papers.cells import defused
 from incentives.papers.profiles.batch import Batch, Profile, Written
 
@@ -66,17 +66,22 @@ def _check(
 ) -> list[Problem]:
     """Numbers that are none, and texts that a format without quotes and beyond windows-1252 cannot hold."""
     numbers = [
-        _unwritable("company.toml", f"payroll.{key}", settings[key], "It is a number, digits only.")
+        _unwritable("company.toml", f"payroll.{key}", settings[key], told("It is a number, digits only."))
         for key in ("datev_consultant", "datev_client")
         if settings.get(key) and not _is_number(settings[key])
     ]
     ids = [
-        _unwritable("payees.csv", "employee_id", employee_id, f"Give payee {payee_id} a personnel number.")
+        _unwritable(
+            "payees.csv",
+            "employee_id",
+            employee_id,
+            told("Give payee %(payee)s a personnel number.", payee=payee_id),
+        )
         for payee_id, employee_id in employees
         if not _is_writable(employee_id)
     ]
     wage_types = [
-        _unwritable("company.toml", "payroll", code, "Give the number of the wage type.")
+        _unwritable("company.toml", "payroll", code, told("Give the number of the wage type."))
         for code in codes
         if not _is_writable(code)
     ]
@@ -93,8 +98,8 @@ def _is_writable(text: str) -> bool:
     return text == text.encode(_ENCODING, errors="ignore").decode(_ENCODING)
 
 
-def _unwritable(place: str, path: str, text: str, cure: str) -> Problem:
-    sentence = f"{text!r} cannot be written into a DATEV LODAS file."
+def _unwritable(place: str, path: str, text: str, cure: Told) -> Problem:
+    sentence = told("%(text)s cannot be written into a DATEV LODAS file.", text=repr(text))
     return Problem(place, 0, path, "unwritable", sentence, cure)
 
 

@@ -15,7 +15,7 @@ from flask import Response, g, request
 from sqlalchemy import Connection
 
 from incentives.documents.fields import Document, Table
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told
 from incentives.feeds.tables import Column, Given
 from incentives.service import answers, listing
 from incentives.service.access import NotThere, Viewer
@@ -38,7 +38,7 @@ from incentives.web.api.shapes import (
 from incentives.web.here import books, reader, viewer, who
 
 Places = Mapping[str, Callable[[Problem], str]]
-Told = Callable[[Delivered], dict[str, Any]]
+Answering = Callable[[Delivered], dict[str, Any]]
 
 _READERS = ("rep", "manager", "credit", "author", "approver", "auditor")
 _TITLES = {
@@ -99,7 +99,7 @@ def _asked(noun: str) -> type[Document]:
 # Sending -----------------------------------------------------------------------------------------------------
 
 
-def enter(noun: str, rows: Mapping[str, Given], places: Places, told: Told) -> Response:
+def enter(noun: str, rows: Mapping[str, Given], places: Places, told: Answering) -> Response:
     """Take rows in as a delivery and tell what became of them; once for each Idempotency-Key."""
     acting = who()
 
@@ -123,8 +123,8 @@ def _once(acting: Any, do: Callable[[Connection], str]) -> tuple[str, bool]:
         with writing(books()) as connection:
             return do(connection), False
     if not (1 <= len(key) <= 100 and key.isascii() and key.isprintable() and " " not in key):
-        sentence = "It is not 1 to 100 letters, digits and signs."
-        cure = "Make one for each request, such as a UUID."
+        sentence = Told("It is not 1 to 100 letters, digits and signs.")
+        cure = Told("Make one for each request, such as a UUID.")
         raise Rejected([Problem("header", 0, "Idempotency-Key", "unreadable", sentence, cure)])
     says = hashlib.sha256(f"{request.method} {request.path}\n".encode() + request.get_data())
     return answers.once(books(), acting, answers.Asked(viewer().account_id, key, says.hexdigest()), do)

@@ -24,7 +24,7 @@ from incentives.calendar import month_name
 from incentives.documents import written
 from incentives.documents.fields import problems_in
 from incentives.documents.written import Unreadable, shown
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told
 from incentives.service.checklist import Step
 from incentives.service.tokens import SCOPES
 from incentives.web.policy import allow
@@ -83,7 +83,7 @@ class Conflicting(Exception):
         """The steps of a checklist that block a close."""
         return cls(
             Rejected(
-                Problem(f"month {month}", 0, step.name, "blocks", sentence, step.cure)
+                Problem(f"month {month}", 0, step.name, "blocks", Told(sentence), Told(step.cure))
                 for step in steps
                 if step.blocks
                 for sentence in step.found
@@ -118,8 +118,8 @@ class Strictly(FlaskParser):
         """The query; each name once."""
         for name, values in req.args.lists():
             if len(values) > 1:
-                sentence = f"{shown(name)} is given {len(values)} times."
-                raise Rejected([Problem("query", 0, name, "twice", sentence, "Give it once.")])
+                sentence = Told(f"{shown(name)} is given {len(values)} times.")
+                raise Rejected([Problem("query", 0, name, "twice", sentence, Told("Give it once."))])
         return MultiDictProxy(req.args, schema)
 
     def handle_error(self, error: ValidationError, req: Any, schema: Schema, **_: Any) -> NoReturn:
@@ -139,8 +139,8 @@ def json_of(content: bytes) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         for key in dict.fromkeys(key for key in keys if keys.count(key) > 1) if len(set(keys)) < len(keys) else ():
-            sentence = f"The key {shown(key)} is there twice."
-            twice.append(Problem("body", 0, key, "key-twice", sentence, "Leave one out."))
+            sentence = Told(f"The key {shown(key)} is there twice.")
+            twice.append(Problem("body", 0, key, "key-twice", sentence, Told("Leave one out.")))
         return dict(pairs)
 
     def none(found: str) -> NoReturn:
@@ -150,8 +150,8 @@ def json_of(content: bytes) -> Any:
         read = json.loads(content.decode(), object_pairs_hook=once, parse_constant=none, parse_float=_Decimal)
     except (ValueError, RecursionError) as error:
         where = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        sentence = f"The body is not JSON{f': {where}' if where else ''}."
-        raise Malformed(Problem("body", 0, "", "not-json", sentence, "Send JSON in UTF-8.")) from None
+        sentence = Told(f"The body is not JSON{f': {where}' if where else ''}.")
+        raise Malformed(Problem("body", 0, "", "not-json", sentence, Told("Send JSON in UTF-8."))) from None
     if twice:
         raise Rejected(twice)
     return read

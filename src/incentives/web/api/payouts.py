@@ -10,7 +10,7 @@ from flask import Response, make_response, request, url_for
 
 from incentives.calendar import month_name
 from incentives.documents.fields import Document
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told
 from incentives.papers.payroll import PROFILES
 from incentives.service import payouts
 from incentives.service.access import NotThere
@@ -124,8 +124,8 @@ def post_receipt(body: dict[str, str], month: dt.date) -> Response:
     looked = _looked(month, body["profile"])
     digests = [each.sha256 for each in looked.files]
     if body["sha256"] and body["sha256"] not in digests:
-        sentence = f"No file of {month_name(month)} for {body['profile']} has this digest."
-        cure = f"Fetch it again; it is {' or '.join(digests)}."
+        sentence = Told(f"No file of {month_name(month)} for {body['profile']} has this digest.")
+        cure = Told(f"Fetch it again; it is {' or '.join(digests)}.")
         raise Rejected([Problem("body", 0, "sha256", "other-content", sentence, cure)])
     try:
         payouts.acknowledge(books(), who(), month, body["profile"], body["note"])

@@ -8,7 +8,7 @@ from flask import Response, jsonify, request, url_for
 
 from incentives.calendar import month_name
 from incentives.documents.fields import Document
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told
 from incentives.money import major
 from incentives.service import drafting, previewing
 from incentives.service.drafting import Draft, Judged, Revision, Shelf
@@ -182,8 +182,8 @@ def decide(body: dict[str, str], number: int) -> dict[str, Any]:
     """
     found = drafting.revision(reader(), number)
     if not found.waits:
-        sentence = "It was decided already."
-        problem = Problem(f"revision {number}", 0, "", "decided", sentence, "There is nothing more to do.")
+        sentence, cure = Told("It was decided already."), Told("There is nothing more to do.")
+        problem = Problem(f"revision {number}", 0, "", "decided", sentence, cure)
         raise Conflicting(Rejected([problem]))
     try:
         drafting.decide(books(), who(body["reason"]), number, body["choice"], body["confirmed"])
@@ -247,8 +247,9 @@ def begin_draft(body: dict[str, Any]) -> Response:
     """
     named = body["plan"] and body["effective_from"]
     if bool(named) == bool(body["document"]) or bool(body["plan"]) != bool(body["effective_from"]):
-        cure = "Give plan and effective_from, or document."
-        raise Rejected([Problem("body", 0, "", "one-of-two", "It is not clear what to begin from.", cure)])
+        sentence = Told("It is not clear what to begin from.")
+        cure = Told("Give plan and effective_from, or document.")
+        raise Rejected([Problem("body", 0, "", "one-of-two", sentence, cure)])
     account_id = viewer().account_id
     if body["document"]:
         made = drafting.bring(books(), account_id, who(), body["document"])
