@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from incentives.documents.written import nearest, shown
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, told
 from incentives.service.access import ROLES, NotThere
 from incentives.store import tables
 from incentives.store.acts import Who, record
@@ -73,8 +73,8 @@ def change(engine: Engine, who: Who, account_id: int, person: Person, *, active:
             sentence = "Nobody changes their own address, roles or payee, or switches themselves off."
             problems.append(_problem("roles", "second-person", sentence, "Ask a colleague."))
         if before["email"] != values["email"] and _has_acted(connection, before["email"]):
-            sentence = f"{before['email']} stays: the books know by it who did something."
-            problems.append(_problem("email", "has-acted", sentence, "They sign in with it as before."))
+            sentence = told("%(email)s stays: the books know by it who did something.", email=before["email"])
+            problems.append(_problem("email", "has-acted", sentence, told("They sign in with it as before.")))
         problems += _taken(connection, person, account_id, active=active)
         if problems:
             raise Rejected(problems)

@@ -20,7 +20,7 @@ from typing import IO
 
 from sqlalchemy import Engine
 
-from incentives.errors import Problem, Rejected, as_plain, from_plain
+from incentives.errors import Problem, Rejected, as_plain, from_plain, told
 from incentives.feeds.documents import COMPANY, PLANS
 from incentives.feeds.tables import Progress
 from incentives.service.access import NotThere
@@ -128,8 +128,11 @@ def _root() -> Path:
         root.mkdir(mode=0o700)
     made = root.lstat()
     if not stat.S_ISDIR(made.st_mode) or made.st_uid != os.getuid() or stat.S_IMODE(made.st_mode) != 0o700:
-        cure = "Whoever runs the service removes it, or sets TMPDIR to a folder that is for the service alone."
-        _refuse(str(root), "not-own", "What is brought cannot be kept: its folder is not the service's own.", cure)
+        sentence = told("What is brought cannot be kept: its folder is not the service's own.")
+        cure = told(
+            "Whoever runs the service removes it, or sets TMPDIR to a folder that is for the service alone."
+        )
+        _refuse(str(root), "not-own", sentence, cure)
     return root
 
 
@@ -185,9 +188,8 @@ def _flat(files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[byte
             yield name, content
             continue
         if _lists_too_much(content):
-            _refuse(
-                name, "too-many", f"It holds more than {MOST_ENTRIES} files and folders.", "Bring it in parts."
-            )
+            sentence = told("It holds more than %(number)s files and folders.", number=MOST_ENTRIES)
+            _refuse(name, "too-many", sentence, told("Bring it in parts."))
         try:
             with zipfile.ZipFile(content) as packed:
                 for each in packed.infolist():

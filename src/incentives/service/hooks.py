@@ -35,7 +35,7 @@ from standardwebhooks import Webhook
 
 from incentives.calendar import month_name
 from incentives.documents.written import shown
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, told
 from incentives.papers.languages import marked
 from incentives.service.access import NotThere
 from incentives.service.telling import keep_told_through, proposals, quarter_that_ends, told_through
@@ -63,7 +63,7 @@ LONGEST = dt.timedelta(hours=12)
 """A minute after the first attempt, twice as long after each further one, half a day at most: two days in all."""
 SECONDS = 10
 """How long a call takes at most, from beginning to end."""
-TOO_SLOW = "It took too long."
+TOO_SLOW = marked("It took too long.")
 GONE = 410
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """Behind such an address stands one of IPv4, in its last 32 bits."""
@@ -207,7 +207,7 @@ def _mistakes(url: str, kinds: Collection[str], private: bool) -> Iterator[Probl
     try:
         _address_of(url, private)
     except _Refused as refused:
-        yield Problem("hook", 0, "url", "unreachable", str(refused), "https://hooks.example.com/incentives")
+        yield Problem("hook", 0, "url", "unreachable", told(str(refused)), "https://hooks.example.com/incentives")
 
 
 # What happened ---------------------------------------------------------------------------------------
@@ -409,18 +409,18 @@ def _address_of(url: str, private: bool) -> tuple[str, int, str]:
     try:
         port = parts.port
     except ValueError:
-        raise _Refused("It is not an address.") from None
+        raise _Refused(marked("It is not an address.")) from None
     if not parts.hostname or parts.scheme not in ("https", "http") or parts.username:
-        raise _Refused("It is not an address.")
+        raise _Refused(marked("It is not an address."))
     if parts.scheme == "http" and not private:
-        raise _Refused("It is not encrypted: it has to begin with https.")
+        raise _Refused(marked("It is not encrypted: it has to begin with https."))
     port = port or (443 if parts.scheme == "https" else 80)
     try:
         found = {str(each[4][0]) for each in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError):
-        raise _Refused("Its host is not known.") from None
+        raise _Refused(marked("Its host is not known.")) from None
     if not private and not all(each.is_global and not each.is_multicast for each in _meant_by(found)):
-        raise _Refused("It lies inside this network, where messages are not sent.")
+        raise _Refused(marked("It lies inside this network, where messages are not sent."))
     return parts.hostname, port, sorted(found)[0]
 
 
