@@ -136,7 +136,9 @@ def test_an_adjustment_counts_once_somebody_else_approves_it(shell: Shell) -> No
     assert "approvals      blocks" in shell("close", "2025-01", by="ruben", fails=True).output
     alone = shell("decide", "adjustment", "1", "approve", by="femke", fails=True).output
     assert "femke proposed it: somebody else decides." in alone
-    shell("decide", "adjustment", "1", "approve", by="ruben")
+    silent = shell("decide", "adjustment", "1", "approve", by="ruben", fails=True).output
+    assert "A reason is missing." in silent and '--reason "…"' in silent
+    shell("decide", "adjustment", "1", "approve", "--reason", "Agreed", by="ruben")
     assert "1 entry posted" in shell("run", by="femke").output
     closed = shell("close", "2025-01", by="ruben").output
     assert "pays EUR 1,678.00" in closed

@@ -11,14 +11,16 @@ from sqlalchemy import Engine
 from closed_books import SAMPLE, close_through, fill
 from incentives.engines.inprocess import calculate
 from incentives.feeds.folder import read_folder
+from incentives.service import checklist
 from incentives.service.deliveries import import_folder
+from incentives.service.months import NotReady, close
 from incentives.service.runs import run
 from incentives.service.verification import CHECKS, Checked, breaches, recomputed, verify
 from incentives.service.verification.report import Breach, Check
 from incentives.store import guards
 from incentives.store.closes import closes
 from model.histories import write_history
-from stores import ANA, made, opened
+from stores import ANA, BEN, made, opened
 
 
 def all_is_well(engine: Engine) -> list[Checked]:
@@ -89,6 +91,27 @@ def test_what_cannot_even_be_read_is_a_breach(tmp_path: Path) -> None:
         found = breaches(engine)
     assert str(found[0]) == "[10] guards: trigger events guard_events_update is missing."
     assert not [each for each in found if not each.table]
+
+
+@pytest.mark.parametrize("waived", [{}, {"second-person": "I am alone"}])
+def test_what_the_closer_alone_brought_after_the_last_run_does_not_verify(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waived: dict[str, str]
+) -> None:
+    """Books that were closed by a program that did not ask; a waiver says that somebody knew."""
+    january = dt.date(2025, 1, 1)
+    (tmp_path / "payees.csv").write_text("payee_id,name\nP99,Nobody yet\n", encoding="utf-8")
+    with opened(made(f"sqlite:///{tmp_path / 'books.db'}")) as engine:
+        import_folder(engine, ANA, SAMPLE)
+        run(engine, ANA)
+        import_folder(engine, BEN, tmp_path)
+        with pytest.raises(NotReady):
+            close(engine, BEN, january)
+        if not waived:
+            monkeypatch.setattr(checklist, "_alone", lambda *_: ())
+        close(engine, BEN, january, waive=waived)
+        found = [str(each) for each in breaches(engine)]
+    alone = "[8] closes, month 2025-01-01: ben closed what they had brought or decided alone after the last run."
+    assert found == ([] if waived else [alone])
 
 
 def test_a_run_that_was_posted_by_other_rules_does_not_verify(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import Engine
 
+from incentives.errors import Rejected
 from incentives.papers.languages import MINUS
 from incentives.service import decisions, deliveries
+from incentives.service.runs import rules_in_force
 from incentives.store.acts import record
-from incentives.store.engine import writing
+from incentives.store.engine import reading, writing
 from month_ends import by
-from served import ALEX, FEMKE, JORIS, RUBEN, app_on, client_of
+from served import ALEX, FEMKE, JORIS, PROJECT, RUBEN, TODAY, app_on, client_of, token_in
 from test_web_imports import HEAD, OTHER
 from test_web_month import sends, text_of
 
@@ -109,4 +112,47 @@ def test_a_rule_that_waits_leads_to_where_its_effect_is_shown(story_engine: Engi
         deliveries.propose(connection, act_id, "plan", "spring-spiff", "plan = 'spring-spiff'")
     page = client_of(app, RUBEN).get("/decisions").text
     assert "Change spring-spiff Proposed by Femke Bos" in text_of(page)
-    assert 'href="/plans"' in page.split("<main", 1)[1]
+    assert 'href="/changes/' in page.split("<main", 1)[1]
+    number = re.findall(r'href="/changes/(\d+)"', page)[0]
+    answered = client_of(app, RUBEN).post(f"/decisions/rule/{number}", data={"csrf_token": token_in(page)})
+    assert answered.status_code == 404, "its effect is not shown here"
+
+
+def test_settings_of_the_company_are_approved_by_an_approver_who_sees_what_changes(
+    story_engine: Engine, app: Flask, tmp_path: Path
+) -> None:
+    before = (PROJECT / "sample_data" / "company.toml").read_text(encoding="utf-8")
+    (tmp_path / "new").mkdir()
+    changed = before.replace('recovery_cap = "0.5"', 'recovery_cap = "0.4"')
+    (tmp_path / "new" / "company.toml").write_text(changed, encoding="utf-8")
+    deliveries.import_folder(story_engine, by(ALEX), tmp_path / "new")
+    femke, ruben = client_of(app, FEMKE), client_of(app, RUBEN)
+    page = ruben.get("/decisions").text
+    assert "Change the company's settings Proposed by Alex Peters" in text_of(page)
+    assert '-recovery_cap = "0.5" +recovery_cap = "0.4"' in text_of(page)
+    (address,) = re.findall(r'action="(/decisions/rule/\d+)"', page)
+    assert address not in femke.get("/decisions").text, "an author does not approve rules"
+    assert sends(femke, "/decisions", address, choice="approve")[0] == 404
+    status, says = sends(ruben, "/decisions", address, choice="reject")
+    assert status == 422 and "Say why: it is kept with what you decide." in says
+    assert sends(ruben, "/decisions", address, choice="approve", reason="As the works council asked")[0] == 200
+    with reading(story_engine) as connection:
+        assert rules_in_force(connection).company.recovery_cap_ppm == 400_000
+
+
+@pytest.mark.parametrize("choice", ["approve", "reject"])
+def test_whoever_decides_about_an_adjustment_says_why(story_engine: Engine, app: Flask, choice: str) -> None:
+    decisions.adjust(story_engine, by(FEMKE, "Trade fair"), "P01", 25_000, "EUR", TODAY)
+    ruben = client_of(app, RUBEN)
+    typed = {"choice": choice, "reason": " ", "csrf_token": token_in(ruben.get("/decisions").text)}
+    answered = ruben.post("/decisions/adjustment/1", data=typed)
+    assert answered.status_code == 422
+    assert 'id="reason-adjustment-1-wrong">Say why: it is kept with what you decide.' in answered.text
+    assert [each.number for each in decisions.waiting(story_engine)] == [1]
+
+
+def test_a_hold_is_rejected_with_a_reason_and_approved_without(story_engine: Engine) -> None:
+    decisions.hold(story_engine, by(FEMKE, "Delivery is being checked"), "invoice", "INV-26-045")
+    with pytest.raises(Rejected, match="A reason is missing"):
+        decisions.decide(story_engine, by(RUBEN), "hold", 1, "reject")
+    decisions.decide(story_engine, by(RUBEN), "hold", 1, "approve")

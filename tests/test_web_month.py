@@ -19,8 +19,8 @@ from sqlalchemy import Engine
 from incentives.errors import Problem, Rejected, Told
 from incentives.jobs import run_waiting
 from incentives.papers.languages import MINUS
-from incentives.service import decisions, payouts, runs
-from month_ends import by, make_july_open
+from incentives.service import decisions, deliveries, months, payouts, runs
+from month_ends import JULY, by, make_july_open
 from served import ALEX, BRAM, FEMKE, INGRID, JORIS, KIM, NOOR, RUBEN, SANNE, app_on, client_of, copied, token_in
 
 
@@ -92,6 +92,40 @@ def test_whoever_ran_does_not_close(books: Engine, app: Flask) -> None:
     status, says = sends(client, "/month/2026-07", "/month/2026-07/close")
     assert status == 422
     assert "Mend it, or write why it may pass." in says
+
+
+def test_whoever_brought_or_decided_alone_after_the_last_run_does_not_close(
+    books: Engine, app: Flask, tmp_path: Path
+) -> None:
+    runs.run(books, by(FEMKE))
+    again = (
+        "event_id,type,invoice_id,occurred_on,amount,currency,source\n"
+        "pay-26-019,payment,INV-26-019,2026-04-07,12100.00,EUR,bank\n"
+    )
+    (tmp_path / "events.csv").write_text(again, encoding="utf-8")
+    deliveries.import_folder(books, by(RUBEN), tmp_path)
+    decisions.decide(books, by(RUBEN), "conflict", 1, "keep")
+    ruben = client_of(app, RUBEN)
+    says = text_of(ruben.get("/month/2026-07").text)
+    assert (
+        "You brought deliveries after the last run. You decided a conflict after the last run. "
+        "Ask a colleague to run again, or to close." in says
+    )
+    with pytest.raises(months.NotReady) as refused:
+        months.close(books, by(RUBEN), JULY)
+    assert [(step.name, step.found) for step in refused.value.steps if step.blocks] == [
+        (
+            "second-person",
+            (
+                f"{RUBEN} brought deliveries after the last run.",
+                f"{RUBEN} decided a conflict after the last run.",
+            ),
+        )
+    ]
+    ruben.post("/language", data={"language": "nl", "csrf_token": token_in(ruben.get("/month").text)})
+    assert "Je hebt na de laatste berekening zelf nog gegevens ingelezen." in ruben.get("/month/2026-07").text
+    runs.run(books, by(FEMKE))
+    assert months.close(books, by(RUBEN), JULY).seal, "Femke has looked at it"
 
 
 def test_a_run_is_previewed_with_its_reasons_and_then_posted(books: Engine, app: Flask) -> None:

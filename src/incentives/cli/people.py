@@ -35,7 +35,9 @@ def adjust(payee: str, amount: str, currency: str, day: dt.date, reason: str, ac
     signed = -amount_minor if amount.startswith("-") else amount_minor
     with books() as engine:
         number = decisions.adjust(engine, who(actor, reason), payee, signed, currency, day)
-    click.echo(f"Adjustment {number} waits for approval: incentives decide adjustment {number} approve --by …")
+    click.echo(
+        f"Adjustment {number} waits for approval: incentives decide adjustment {number} approve --reason … --by …"
+    )
 
 
 @click.command()
@@ -101,6 +103,8 @@ def waiting() -> None:
 @BY
 def decide(kind: str, number: int, choice: str, reason: str, actor: str) -> None:
     """Approve or reject what somebody else proposed; say which side of a conflict counts.
+
+    What is rejected has a reason, and so has every decision about an adjustment.
 
     \b
     Examples:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, or_, select
 
 from incentives.calculation.lines import Finding
 from incentives.calendar import Period, month_name
@@ -55,12 +55,12 @@ def checklist(
     findings: Collection[Finding],
     payroll: Collection[Problem],
     closer: str,
-    prepared_by: str | None,
+    prepared: Preparation,
     waived: Mapping[str, str],
 ) -> list[Step]:
     """Every step with what stands in the way, given what a run of the month found.
 
-    ``prepared_by`` made the last run before this one; who closes is somebody else.
+    ``prepared`` is how it stood before that run.
     """
     waiting = undecided(connection)
     found: dict[str, tuple[Iterable[str], str]] = {
@@ -94,8 +94,8 @@ def checklist(
             "Bring what is missing; waived, the payout file is made once it is there.",
         ),
         "second-person": (
-            _alone(month, closer, prepared_by),
-            "Whoever closes has not made the last run: ask a colleague to run or to close.",
+            _alone(month, closer, prepared),
+            "Ask a colleague to run again, or to close.",
         ),
     }
     return [
@@ -152,19 +152,33 @@ def _undecided(waiting: Mapping[str, list[int]]) -> list[str]:
     return [f"{kind.capitalize()} {number} waits for approval." for kind in kinds for number in waiting[kind]]
 
 
-def _alone(month: Period, closer: str, prepared_by: str | None) -> list[str]:
-    if prepared_by is None:
-        return [f"Nobody has run {month_name(month.first)} yet: incentives run"]
-    return [f"{closer} made the last run of {month_name(month.first)} too."] if prepared_by == closer else []
+def _alone(month: Period, closer: str, prepared: Preparation) -> Iterator[str]:
+    if not prepared.run_by:
+        yield f"Nobody has run {month_name(month.first)} yet: incentives run"
+    elif prepared.run_by == closer:
+        yield f"{closer} made the last run of {month_name(month.first)} too."
+    if prepared.brought:
+        yield f"{closer} brought deliveries after the last run."
+    if prepared.decided:
+        yield f"{closer} decided a conflict after the last run."
 
 
-def last_preparer(connection: Connection, month: Period) -> str | None:
-    """Who made the last run of an open month."""
-    asked = (
-        select(tables.Act.actor)
-        .join(tables.Run, tables.Run.act_id == tables.Act.id)
-        .where(tables.Run.month == month.first)
-        .order_by(tables.Run.id.desc())
-        .limit(1)
-    )
-    return connection.execute(asked).scalar()
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """Who made the last run of an open month ("": nobody yet), and whether whoever would close it has brought
+    deliveries or decided a conflict since: what nobody else has looked at."""
+
+    run_by: str
+    brought: bool
+    decided: bool
+
+
+def preparation(connection: Connection, month: Period, closer: str) -> Preparation:
+    """How an open month was prepared, as somebody would close it who should not have prepared it."""
+    act, run = tables.Act, tables.Run
+    last = select(act.id, act.actor).join(run, run.act_id == act.id).where(run.month == month.first)
+    act_id, run_by = connection.execute(last.order_by(run.id.desc()).limit(1)).one_or_none() or (0, "")
+    alone = or_(act.what == "import", and_(act.what == "decide", act.subject.startswith("conflict ")))
+    asked = select(act.what).where(act.id > act_id, act.actor == closer, alone).distinct()
+    since = set(connection.execute(asked).scalars()) if run_by else set()
+    return Preparation(run_by, "import" in since, "decide" in since)

@@ -118,7 +118,8 @@ def waiting(engine: Engine) -> list[Waits]:
 def decide(engine: Engine, who: Who, kind: str, number: int, choice: str) -> None:
     """Decide about something that waits.
 
-    Raises :class:`Rejected` where it does not wait, where the choice is none, or where its author would decide.
+    Raises :class:`Rejected` where it does not wait, where the choice is none, where its author would decide, or
+    where a reason is missing: for whatever is rejected, and for every adjustment.
     """
     place = f"{kind} {number}"
     with writing(engine) as connection:
@@ -134,6 +135,8 @@ def decide(engine: Engine, who: Who, kind: str, number: int, choice: str) -> Non
         if kind != "conflict" and waits.author == who.actor:
             sentence = f"{who.actor} proposed it: somebody else decides."
             _refuse([_problem(place, "", "second-person", sentence, "Ask a colleague to decide.")])
+        if kind == "adjustment" or choice == "reject":
+            _refuse(_without_reason(who))
         act_id = record(connection, who, "decide", place, before=waits.says, after=choice)
         write_decision(connection, act_id, kind, number, choice)
         if kind == "conflict" and choice == "replace":

@@ -18,7 +18,7 @@ from incentives.ledger.payroll import ADJUSTMENT, Kinds
 from incentives.papers.payroll import PayrollFile, payroll_files
 from incentives.rules.plan import Plan
 from incentives.service import seals
-from incentives.service.checklist import Step, checklist, finding_key, last_preparer, new_findings
+from incentives.service.checklist import Step, checklist, finding_key, new_findings, preparation
 from incentives.service.issuing import issue
 from incentives.service.runs import Progress, Ran, rules_in_force, run_in, today
 from incentives.store import closes as kept
@@ -115,7 +115,7 @@ class _Closing:
         self.rules: Rules = rules_in_force(connection)
         self.period = _turn(connection, self.rules, period_of(month, "month", 1))
         self.earlier = kept.closes(connection)
-        self.prepared_by = last_preparer(connection, self.period)
+        self.prepared = preparation(connection, self.period, who.actor)
         self.through, self.before = latest(connection), last_entry(connection)
         self.settled: list[int] = []
         self.files: list[PayrollFile] = []
@@ -138,7 +138,7 @@ class _Closing:
             ran.findings,
             self._payroll_problems(payouts),
             self.who.actor,
-            self.prepared_by,
+            self.prepared,
             self.waive,
         )
         totals: dict[str, int] = {}
@@ -228,7 +228,7 @@ class _Closing:
             month=month,
             act_id=self.act_id,
             run_id=closed.ran.run_id,
-            prepared_by=self.prepared_by or "",
+            prepared_by=self.prepared.run_by,
             known_through=self.through,
             content={},
             previous_seal=previous.seal if previous else "",

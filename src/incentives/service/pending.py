@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, select
 
 from incentives.facts import Event, Invoice
+from incentives.service.access import NotThere
 from incentives.store import tables
 from incentives.store.closes import DECIDED, HoldInForce, holds_in_force, undecided
 from incentives.store.desk import Account
@@ -20,7 +21,7 @@ PROPOSALS = ("adjustment", "hold", "release", "rule")
 """What one person proposes and another decides."""
 
 DECIDES = ("author", "approver")
-"""The roles that decide: somebody of finance who did not propose it."""
+"""The roles that decide: somebody of finance who did not propose it. About rules, an approver does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,17 @@ def _proposals(connection: Connection, kind: str, numbers: Sequence[int]) -> lis
         )
         for row in connection.execute(asked).mappings()
     ]
+
+
+def settings(connection: Connection, number: int) -> tuple[str, str]:
+    """The company's settings as they are in force, and as a revision of them says that waits;
+    :class:`NotThere` where there is none of this number."""
+    rule = tables.RuleRevision
+    asked = select(rule.name, rule.document).where(rule.id == number, rule.kind == "company")
+    found = connection.execute(asked).one_or_none()
+    if found is None or number not in undecided(connection)["rule"]:
+        raise NotThere(str(number))
+    return Known(connection).documents().get(("company", found.name), ""), str(found.document)
 
 
 def decided(connection: Connection, before: int = 0, limit: int = 25) -> tuple[list[Proposal], int]:

@@ -148,7 +148,8 @@ def _accepted(act_id: int, accepted: Mapping[str, int], there: Mapping[str, Mapp
 
 
 def _second_person(view: View) -> Found:
-    """Nobody decided about what they proposed, but for the rules of the first delivery, which open the books."""
+    """Nobody decided about what they proposed, but for the rules of the first delivery, which open the books; and
+    nobody closed what only they had looked at."""
     connection = view.connection
     yield soundness.rows(connection, "decisions")
     for kind, model in DECIDED.items():
@@ -162,12 +163,22 @@ def _second_person(view: View) -> Found:
         )
         for number, actor in connection.exec_driver_sql(asked):
             yield Breach(8, "decisions", f"row {number}", f"{actor} decided about their own {kind}.")
-    alone = (
-        "SELECT c.month, a.actor FROM closes AS c JOIN acts AS a ON a.id = c.act_id WHERE a.actor = c.prepared_by "
-        "AND NOT EXISTS (SELECT 1 FROM waivers AS w WHERE w.month = c.month AND w.item = 'second-person')"
+    closed = (
+        "FROM closes AS c JOIN acts AS a ON a.id = c.act_id WHERE NOT EXISTS "
+        "(SELECT 1 FROM waivers AS w WHERE w.month = c.month AND w.item = 'second-person')"
     )
+    alone = f"SELECT c.month, a.actor {closed} AND a.actor = c.prepared_by"
     for month, actor in connection.exec_driver_sql(alone):
         yield Breach(8, "closes", f"month {month}", f"{actor} closed what they had prepared.")
+    before = "(SELECT max(r.act_id) FROM runs AS r WHERE r.month = c.month AND r.id < c.run_id)"
+    unseen = (
+        f"SELECT c.month, a.actor {closed} AND EXISTS (SELECT 1 FROM acts AS b WHERE b.actor = a.actor AND "
+        f"b.id > {before} AND b.id < c.act_id AND (b.what = 'import' OR b.what = 'decide' AND "
+        "substr(b.subject, 1, 9) = 'conflict '))"
+    )
+    for month, actor in connection.exec_driver_sql(unseen):
+        sentence = f"{actor} closed what they had brought or decided alone after the last run."
+        yield Breach(8, "closes", f"month {month}", sentence)
 
 
 def _versions(view: View) -> Found:

@@ -13,6 +13,7 @@ from incentives.documents.written import Unreadable
 from incentives.documents.written import amount as read_amount
 from incentives.documents.written import currency as read_currency
 from incentives.errors import Rejected
+from incentives.papers.changed_lines import changed_lines
 from incentives.papers.languages import marked
 from incentives.service import acts, closed, decisions, pending
 from incentives.service.access import NotThere
@@ -40,6 +41,7 @@ def _shown(form: Form, about: str = "", status: int = 200) -> Any:
     decided, older = pending.decided(reader(), before())
     held = pending.holds(reader())
     everything = [*waits, *decided]
+    settings = [each.number for each in waits if each.about.get("kind") == "company"]
     payees = {each.about["payee_id"] for each in everything if "payee_id" in each.about}
     page = render_template(
         "decisions/waiting.html",
@@ -57,6 +59,8 @@ def _shown(form: Form, about: str = "", status: int = 200) -> Any:
         me=viewer().actor,
         kinds=_KINDS,
         field_name=_field_name,
+        changed={number: changed_lines(*pending.settings(reader(), number)) for number in settings},
+        may_rule=viewer().has("approver"),
         holding=HOLDING,
         form=form,
         about=about,
@@ -111,14 +115,16 @@ HOLDING = {
 @allow("author", "approver")
 def decide(kind: str, number: int) -> Any:
     """Approve or reject; keep or replace."""
-    if kind not in decisions.CHOICES or kind == "rule":  # a rule is decided where its effect is seen: /changes
+    if kind not in decisions.CHOICES or (kind == "rule" and not viewer().has("approver")):
         raise NotThere(kind)
+    if kind == "rule":
+        pending.settings(reader(), number)  # a plan is decided where its effect is seen: /changes
     form = Form.sent()
     choice = str(form["choice"])
     try:
         decisions.decide(books(), who(str(form["reason"])), kind, number, choice)
     except Rejected as rejected:
-        form.refuse(rejected.problems)
+        _at_fields(form, rejected, {})
         return _shown(form, f"{kind}-{number}", 422)
     flash(speak().say(_DECIDED[choice]), "done")
     return redirect(url_for("month.decisions.show"))

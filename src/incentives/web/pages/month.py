@@ -17,7 +17,7 @@ from incentives.papers.languages import marked
 from incentives.papers.words import in_words
 from incentives.service import acts, asked, closed, outlook, pending, would_post
 from incentives.service.access import NotThere
-from incentives.service.checklist import last_preparer
+from incentives.service.checklist import preparation
 from incentives.service.outlook import Found, Outlook
 from incentives.store.acts import latest
 from incentives.web.forms import Form
@@ -116,7 +116,7 @@ _CURES = {
     "questions": marked("Answer, so that a take-back does not wait for ever."),
     "holds": marked("Release what may be paid. What stays held is paid in a later month."),
     "payroll": marked("Bring what is missing. Waived, the file is made once it is there."),
-    "second-person": marked("Whoever closes has not made the last run: ask a colleague to run, or to close."),
+    "second-person": marked("Ask a colleague to run again, or to close."),
 }
 _LEADS: Mapping[str, tuple[str, str, str]] = {
     "imports": ("imports.show", marked("Import again"), ""),
@@ -168,12 +168,26 @@ def _says(step: Found, period: Period) -> Sequence[str]:
             return [
                 f"{say(HOLDING[e.hold.kind], id=e.hold.subject)}: {e.hold.reason}" for e in pending.holds(reader())
             ]
-        case "second-person" if last_preparer(reader(), period) is None:
-            return [say(marked("Nobody has run %(month)s yet."), month=speak().month(period.first))]
         case "second-person":
-            return [say(marked("You made the last run of %(month)s yourself."), month=speak().month(period.first))]
+            return _alone(period)
         case _:
             return step.says
+
+
+def _alone(period: Period) -> list[str]:
+    """What of the month nobody but the viewer has looked at."""
+    say, month = speak().say, speak().month(period.first)
+    prepared = preparation(reader(), period, viewer().actor)
+    found = []
+    if not prepared.run_by:
+        found.append(say(marked("Nobody has run %(month)s yet."), month=month))
+    elif prepared.run_by == viewer().actor:
+        found.append(say(marked("You made the last run of %(month)s yourself."), month=month))
+    if prepared.brought:
+        found.append(say(marked("You brought deliveries after the last run.")))
+    if prepared.decided:
+        found.append(say(marked("You decided a conflict after the last run.")))
+    return found
 
 
 def _checklist(period: Period, form: Form, status: int = 200) -> Any:

@@ -8,7 +8,6 @@ approvers decide.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from incentives.documents.fields import Written
 from incentives.documents.plans import read_plan, read_toml
 from incentives.documents.written import Unreadable, day
 from incentives.errors import Problem, Rejected
+from incentives.papers.changed_lines import changed_lines
 from incentives.papers.languages import marked
 from incentives.papers.rule_words import BY, KINDS, changes, told
 from incentives.papers.words import in_words
@@ -273,7 +273,7 @@ def _change_page(number: int, form: Form, status: int = 200) -> Any:
         revision=found,
         judged=judged,
         said=changes(before, judged.plan, speak()) if judged.plan else [],
-        lines=_diff(was, found.document),
+        lines=changed_lines(was, found.document),
         form=form,
         people=_people(),
         own=found.proposed.actor == viewer().actor,
@@ -465,7 +465,7 @@ def _judged(found: Draft, text: str) -> dict[str, Any]:
         "judged": judged,
         "wrong": wrong,
         "said": changes(judged.in_force, judged.plan, speak()) if judged.plan else [],
-        "lines": _diff(approved.document if approved else "", text),
+        "lines": changed_lines(approved.document if approved else "", text),
         "number": found.number,
     }
 
@@ -555,7 +555,7 @@ def _overtaken(standing: Draft, typed: str) -> Any:
         "plans/overtaken.html",
         draft=standing,
         typed=typed,
-        lines=_diff(typed, standing.document),
+        lines=changed_lines(typed, standing.document),
         people=_people(),
     )
     return page, 409
@@ -605,13 +605,6 @@ def _origins(shelf: drafting.Shelf) -> dict[dt.date, Revision]:
         for version in made.versions if made else ():
             found.setdefault(version.effective_from, revision)
     return found
-
-
-def _diff(before: str, now: str) -> list[tuple[str, str]]:
-    """The changed lines of a document: what kind of line, and its text."""
-    lines = difflib.unified_diff(before.splitlines(), now.splitlines(), lineterm="", n=2)
-    kinds = {"+": "more", "-": "less", "@": "place", " ": "same"}
-    return [(kinds[line[0]], line) for line in lines if not line.startswith(("---", "+++"))]
 
 
 def _people() -> dict[str, str]:
