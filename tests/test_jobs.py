@@ -127,6 +127,22 @@ def test_a_job_leads_nobody_away(story_engine: Engine, elsewhere: str) -> None:
     assert "evil" not in answered.text
 
 
+def test_what_a_job_found_is_kept_beside_the_books_until_the_same_was_asked_often_enough(
+    story_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "KEPT", 2)
+    femke, ruben = account(story_engine, FEMKE), account(story_engine, RUBEN)
+    numbers = [start(story_engine, femke, "preview", {"as_of": "2026-08-03"}) for _ in range(3)]
+    other = start(story_engine, ruben, "preview", {"as_of": "2026-08-03"})
+    run_waiting(story_engine)
+    with story_engine.connect() as connection:
+        found = {each.number: desk.found_by(story_engine, each) for each in desk.jobs_of(connection, femke)}
+        (theirs,) = desk.jobs_of(connection, ruben)
+    assert theirs.number == other and desk.found_by(story_engine, theirs)["month"] == "2026-08-01"
+    assert [number for number in numbers if found[number] is None] == numbers[:1]
+    assert row(story_engine, numbers[-1]).result == '{"month": "2026-08", "entries": 0, "people": 0}'
+
+
 # How far, and by whom --------------------------------------------------------------------------------
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from incentives.errors import Problem, Rejected, Told
 from incentives.jobs import run_waiting
 from incentives.papers.languages import MINUS
-from incentives.service import decisions, deliveries, months, payouts, runs
+from incentives.service import decisions, deliveries, kept, months, payouts, runs
+from incentives.store.desk import Job
 from month_ends import JULY, by, make_july_open
 from served import ALEX, BRAM, FEMKE, INGRID, JORIS, KIM, NOOR, RUBEN, SANNE, app_on, client_of, copied, token_in
 
@@ -132,12 +133,55 @@ def test_a_run_is_previewed_with_its_reasons_and_then_posted(books: Engine, app:
     client = client_of(app, FEMKE)
     says = text_of(client.get("/month/2026-07/run").text)
     assert "Post 11 entries" in says
+    assert re.search(rf"Joris Hendriks P02 \d+ {MINUS}€ [\d,.]+", says)
+    says = text_of(client.get("/month/2026-07/run/P02").text)
     assert f"{MINUS}€ 561.00" in says
     assert "card scheme took" in says
+    assert client.get("/month/2026-07/run/P77").status_code == 404
     status, says = sends(client, "/month/2026-07/run", "/month/2026-07/run")
     assert status == 200 and "It waits for its turn." in says
     assert run_waiting(books) == 1
     assert "a run would post nothing" in text_of(client.get("/month/2026-07/run").text)
+
+
+@pytest.mark.parametrize(("page", "asks"), [("", "/checklist"), ("/run", "/run/preview")])
+def test_of_large_books_a_job_finds_what_a_page_shows(
+    books: Engine, app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str, asks: str
+) -> None:
+    ruben, alex, address = client_of(app, RUBEN), client_of(app, ALEX), f"/month/2026-07{page}"
+    at_once = text_of(ruben.get(address).text)
+    assert "€ " in at_once
+    monkeypatch.setattr(kept, "LITTLE", 10)
+    assert "Calculate it" in text_of(ruben.get(address).text)
+    status, says = sends(ruben, address, f"/month/2026-07{asks}")
+    assert status == 200 and "It waits for its turn." in says
+    assert run_waiting(books) == 1
+    assert text_of(ruben.get(address).text) == at_once
+    assert "Calculate it" in text_of(alex.get(address).text), "somebody else has asked for nothing yet"
+    with books.connect() as connection:
+        (job,) = connection.execute(select(*Job.__table__.c)).all()
+    assert json.loads(job.result).keys() <= {"month", "blocking", "entries", "people"}
+    (tmp_path / "payees.csv").write_text("payee_id,name\nP99,Somebody new\n", encoding="utf-8")
+    deliveries.import_folder(books, by(FEMKE), tmp_path)
+    assert "Something became known since this was calculated." in text_of(ruben.get(address).text)
+    sends(ruben, address, f"/month/2026-07{asks}")
+    run_waiting(books)
+    assert text_of(ruben.get(address).text) == at_once
+
+
+def test_large_books_close_by_what_a_job_found(books: Engine, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs.run(books, by(FEMKE))
+    monkeypatch.setattr(kept, "LITTLE", 10)
+    ruben = client_of(app, RUBEN)
+    for part in ("pays", "steps/month"):
+        assert "Calculate it" in text_of(ruben.get(f"/month/2026-07/{part}").text)
+    assert "Calculate it" in sends(ruben, "/month/2026-07", "/month/2026-07/close", month="July 2026")[1]
+    sends(ruben, "/month/2026-07", "/month/2026-07/checklist")
+    run_waiting(books)
+    assert "5 people are paid: € 3,270.01" in sends(ruben, "/month/2026-07", "/month/2026-07/close")[1]
+    sends(ruben, "/month/2026-07", "/month/2026-07/close", month="July 2026")
+    run_waiting(books)
+    assert "Paid € 3,270.01" in text_of(ruben.get("/month/2026-07").text)
 
 
 def test_a_month_closes_when_its_name_is_typed(books: Engine, app: Flask) -> None:

@@ -23,7 +23,7 @@ from incentives.cli.story import PASSWORD
 from incentives.documents.editing import Editing, path_of
 from incentives.documents.plans import read_plan
 from incentives.errors import Rejected
-from incentives.service import drafting, previewing, runs
+from incentives.service import drafting, kept, previewing, runs
 from incentives.service.drafting import Overtaken
 from incentives.store import desk
 from incentives.store.acts import Who
@@ -384,7 +384,7 @@ def test_publishing_posts_what_the_preview_said(story_engine: Engine) -> None:
 
 
 def test_large_books_are_previewed_by_a_job(story_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(previewing, "AT_ONCE_EVENTS", 10)
+    monkeypatch.setattr(kept, "LITTLE", 10)
     better_second_tier(story_engine)
     client = client_of(app_on(story_engine), FEMKE)
     assert "Calculate the preview" in client.get("/drafts/1/preview").text

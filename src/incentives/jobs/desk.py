@@ -21,6 +21,9 @@ from incentives.store.tables import table_of
 _log = structlog.get_logger()
 _table = table_of(desk.Job)
 
+KEPT = 5
+"""Of so many jobs of a kind and account it is kept what they found."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -110,6 +113,18 @@ def look(engine: Engine, connection: Connection, viewer: Viewer, number: int) ->
     return replace(job, says=far[0], done=far[1], whole=far[2]) if far else job
 
 
+def newest(connection: Connection, viewer: Viewer, kind: str, **arguments: str) -> Job | None:
+    """The newest job of a kind that the viewer asked for, with these arguments."""
+    own = (each for each in jobs_of(connection, viewer.account_id) if each.kind == kind)
+    return next((each for each in own if arguments.items() <= each.arguments.items()), None)
+
+
+def found_by(engine: Engine, job: Job) -> Any:
+    """What a job found that it did not put into its result; ``None`` where it is no longer kept."""
+    with queue.opened(engine) as waiting:
+        return queue.found_by(waiting, job.number)
+
+
 def jobs_of(connection: Connection, account_id: int, limit: int = 50) -> list[Job]:
     """The newest jobs of an account."""
     asked = select(_table).where(_table.c.account_id == account_id).order_by(_table.c.id.desc()).limit(limit)
@@ -171,6 +186,16 @@ def put_back(engine: Engine, numbers: Iterable[int]) -> None:
     with engine.begin() as connection:
         back = update(_table).where(_table.c.id.in_(list(numbers)), _table.c.state == "running")
         connection.execute(back.values(state="waiting"))
+
+
+def keep_found(engine: Engine, waiting: Huey, job: Job, found: Any) -> None:
+    """Keep what a job found, until the same account has asked for the same a few times more."""
+    queue.keep_found(waiting, job.number, found)
+    older = (_table.c.account_id == job.account_id, _table.c.kind == job.kind, _table.c.id < job.number)
+    asked = select(_table.c.id).where(*older).order_by(_table.c.id.desc()).offset(KEPT - 1).limit(KEPT)
+    with engine.connect() as connection:
+        for number in connection.execute(asked).scalars():
+            queue.forget_found(waiting, number)
 
 
 def end(engine: Engine, number: int, state: str, result: Mapping[str, Any]) -> None:

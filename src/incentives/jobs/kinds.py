@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, select
 
 from incentives.calendar import month_name
-from incentives.jobs.registry import Progress, kind
+from incentives.jobs.registry import Found, Progress, kind
 from incentives.papers.languages import marked
-from incentives.service import brought, deliveries, issuing, months, runs
+from incentives.service import brought, deliveries, issuing, months, outlook, runs, would_post
 from incentives.service.access import NotThere
 from incentives.store import tables
 from incentives.store.acts import Who
@@ -42,13 +43,50 @@ def run_month(engine: Engine, arguments: Arguments, who: Who, progress: Progress
     return {"month": month_name(ran.month.first), "entries": ran.entries}
 
 
-@kind("preview", "author", "approver", doing=marked("Preview of the run"), done=marked("The preview is ready."))
-def preview_run(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments:
-    """What a run would post, as numbers of entries; nothing is written."""
-    progress(marked("Calculating"), 0, 0)
-    found = runs.preview(engine, who, as_of=_day(arguments.get("as_of")), full=bool(arguments.get("full")))
-    people = {draft.payee_id for draft in found.drafts}
-    return {"month": month_name(found.month.first), "entries": found.entries, "people": len(people)}
+@kind(
+    "preview",
+    "author",
+    "approver",
+    "auditor",
+    doing=marked("Preview of the run"),
+    done=marked("The preview is ready."),
+)
+def preview_run(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Found:
+    """What a run would post; nothing is written. ``at`` is the moment for which it is asked."""
+    with reading(engine) as connection:
+        found = would_post.preview(
+            connection,
+            _at(who, arguments),
+            as_of=_day(arguments.get("as_of")),
+            full=bool(arguments.get("full")),
+            progress=lambda done, whole: progress(marked("Calculating"), done, whole),
+        )
+    people = {each.payee_id for each in found.payees}
+    result = {"month": month_name(found.month), "entries": found.entries, "people": len(people)}
+    return Found(result, would_post.as_plain(found))
+
+
+@kind(
+    "checklist",
+    "author",
+    "approver",
+    "auditor",
+    doing=marked("Checklist of %(month)s"),
+    done=marked("The checklist of %(month)s is ready."),
+)
+def look_at_month(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Found:
+    """What a close would find and pay; nothing is written. ``waive`` gives reasons, ``at`` is the moment for which
+    it is asked."""
+    with reading(engine) as connection:
+        found = outlook.outlook(
+            connection,
+            _at(who, arguments),
+            dt.date.fromisoformat(f"{arguments['month']}-01"),
+            arguments.get("waive"),
+            progress=lambda done, whole: progress(marked("Calculating"), done, whole),
+        )
+    blocking = sum(1 for step in found.steps if step.blocks)
+    return Found({"month": arguments["month"], "blocking": blocking}, outlook.as_plain(found))
 
 
 @kind("close", "author", "approver", doing=marked("Close %(month)s"), done=marked("%(month)s is closed."))
@@ -138,6 +176,11 @@ def _account_of(engine: Engine, who: Who) -> int:
     with reading(engine) as connection:
         asked = select(Account.id).where(Account.email == who.actor)
         return int(connection.execute(asked).scalar_one())
+
+
+def _at(who: Who, arguments: Arguments) -> Who:
+    """Somebody at the moment that they asked about: now, if they named none."""
+    return replace(who, at=dt.datetime.fromisoformat(arguments["at"])) if "at" in arguments else who
 
 
 def _day(written: str | None) -> dt.date | None:

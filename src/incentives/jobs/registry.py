@@ -15,7 +15,17 @@ from incentives.store.acts import Who
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much (0: nobody knows)."""
 
-Doing = Callable[[Engine, dict[str, Any], Who, Progress], Mapping[str, Any]]
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a job found that is for nobody but whoever asked: ``found`` is kept beside the books for a while,
+    ``result`` becomes the job's."""
+
+    result: Mapping[str, Any]
+    found: Mapping[str, Any]
+
+
+Doing = Callable[[Engine, dict[str, Any], Who, Progress], Mapping[str, Any] | Found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,8 @@ def kind(
     name: str, *roles: str, doing: str = marked("A job"), done: str = marked("Done.")
 ) -> Callable[[Doing], Doing]:
     """Register a function as the kind ``name``. It may be called twice for one job: the second time finds what
-    the first one did. What it returns becomes the job's result: no amounts, since others may look at the job."""
+    the first one did. What it returns becomes the job's result: no amounts, since others may look at the job;
+    these are :class:`Found`."""
     assert set(roles) <= set(ROLES), f"unknown role in {roles}"
 
     def registered(function: Doing) -> Doing:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from incentives.errors import IncentivesError, Rejected, as_plain
 from incentives.jobs import desk
-from incentives.jobs.registry import KINDS, Progress
+from incentives.jobs.registry import KINDS, Found, Progress
 from incentives.service.access import viewer_of
 from incentives.service.months import NotReady
 from incentives.store import queue
@@ -46,12 +46,15 @@ def do(engine: Engine, waiting: Huey, number: int) -> None:
         return
     began = time.monotonic()
     state, result = _done(engine, job, _progress(waiting, number))
+    if isinstance(result, Found):
+        desk.keep_found(engine, waiting, job, result.found)
+        result = result.result
     desk.end(engine, number, state, result)
     queue.forget_how_far(waiting, number)
     _log.info("job", number=number, kind=job.kind, state=state, ms=round((time.monotonic() - began) * 1000))
 
 
-def _done(engine: Engine, job: desk.Job, progress: Progress) -> tuple[str, Mapping[str, Any]]:
+def _done(engine: Engine, job: desk.Job, progress: Progress) -> tuple[str, Mapping[str, Any] | Found]:
     try:
         kind = KINDS[job.kind]
         return "done", kind.function(engine, dict(job.arguments), _who(engine, job, kind.roles), progress)

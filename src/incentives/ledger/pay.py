@@ -15,7 +15,7 @@ from typing import Protocol
 from incentives.calculation.explanation import Step, Value
 from incentives.calculation.lines import Line
 from incentives.calendar import Period, month_name, periods
-from incentives.ledger.entries import Entry
+from incentives.ledger.entries import Draft, Entry
 from incentives.money import EXACT, PPM, rounded
 
 
@@ -62,7 +62,7 @@ class Net:
     amount_minor: int
 
 
-def net(entries: Iterable[Entry]) -> list[Net]:
+def net(entries: Iterable[Entry | Draft]) -> list[Net]:
     """What entries of one payee and currency come to, line by line; those that come to nothing are left out.
 
     Pay is made from lines. What one run posted and another corrected before it was paid was never earned and

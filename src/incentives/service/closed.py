@@ -199,12 +199,6 @@ def _receipts(connection: Connection, first: dt.date) -> dict[str, Said]:
     return {row[0]: Said(*row[1:]) for row in connection.execute(asked.where(receipt.month == first))}
 
 
-def payees(connection: Connection) -> int:
-    """How many people can be paid."""
-    asked = select(func.count()).select_from(tables.Payee).where(tables.Payee.known_until.is_(None))
-    return int(connection.execute(asked).scalar_one())
-
-
 def names_of(connection: Connection, payee_ids: Collection[str]) -> dict[str, str]:
     """The names of payees, by id; one that is no longer known goes by its id."""
     payee = tables.Payee

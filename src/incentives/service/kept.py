@@ -37,11 +37,14 @@ class Kept(Generic[Result]):
         return found[asked]
 
 
-LITTLE = 2_000
-"""So many invoices are calculated in no time."""
+LITTLE = 5_000
+"""So many invoices and events are calculated in no time."""
 
 
 def is_little(connection: Connection) -> bool:
-    """Whether the books are so small that whatever is asked is calculated within a page."""
-    some = select(tables.Invoice.id).limit(LITTLE + 1).subquery()
-    return connection.execute(select(func.count()).select_from(some)).scalar_one() <= LITTLE
+    """Whether the books are so small that whatever is asked is calculated within a page; of others it is a job."""
+    found = 0
+    for column in (tables.Event.id, tables.Invoice.id):
+        some = select(column).limit(LITTLE + 1).subquery()
+        found += connection.execute(select(func.count()).select_from(some)).scalar_one()
+    return found <= LITTLE

@@ -20,13 +20,13 @@ from incentives.rules.plan import Plan
 from incentives.service import seals
 from incentives.service.checklist import Step, checklist, finding_key, new_findings, preparation
 from incentives.service.issuing import issue
-from incentives.service.runs import Progress, Ran, rules_in_force, run_in, today
+from incentives.service.runs import Calculated, Progress, Ran, drafted, rules_in_force, run_in, today
 from incentives.store import closes as kept
 from incentives.store import tables
 from incentives.store.acts import Who, latest, record, said
 from incentives.store.bulk import insert_rows
 from incentives.store.digests import months_sha256, owners_sha256, rows_sha256, said_sha256, seal_of
-from incentives.store.engine import trying, writing
+from incentives.store.engine import reading, writing
 from incentives.store.facts_out import Known, Rules
 from incentives.store.ledger import last_entry, open_month, post, rows_of, unpaid
 
@@ -77,8 +77,21 @@ def close(
 
 def look(engine: Engine, who: Who, month: dt.date, waive: Mapping[str, str] | None = None) -> ClosedMonth:
     """What :func:`close` would do and pay, and what stands in its way; nothing is kept."""
-    with trying(engine) as connection:
-        return _Closing(connection, who, month, waive or {}).looked()
+    with reading(engine) as connection:
+        return look_in(connection, who, month, waive)
+
+
+def look_in(
+    connection: Connection,
+    who: Who,
+    month: dt.date,
+    waive: Mapping[str, str] | None = None,
+    progress: Calculated | None = None,
+) -> ClosedMonth:
+    """:func:`look`, within a view of the store: nobody who writes has to wait for it."""
+    closing = _Closing(connection, who, month, waive or {})
+    ran, drafts = drafted(connection, who, as_of=closing.period.last, full=True, progress=progress)
+    return closing.looked(ran, drafts)
 
 
 def _close(
@@ -90,7 +103,7 @@ def _close(
     progress: Progress | None,
 ) -> ClosedMonth:
     closing = _Closing(connection, who, month, waive, workers, progress)
-    closed = closing.looked()
+    closed = closing.looked(closing.run())
     if any(step.blocks for step in closed.steps):
         raise NotReady(closed.month, closed.steps)
     closing.settle(closed)
@@ -120,9 +133,9 @@ class _Closing:
         self.settled: list[int] = []
         self.files: list[PayrollFile] = []
 
-    def looked(self) -> ClosedMonth:
-        """The run, the pay and the checklist."""
-        ran = run_in(
+    def run(self) -> Ran:
+        """Post what the month still lacks."""
+        return run_in(
             self.connection,
             self.who,
             as_of=self.period.last,
@@ -130,7 +143,10 @@ class _Closing:
             workers=self.workers,
             progress=self.progress,
         )
-        payouts = self._payouts()
+
+    def looked(self, ran: Ran, drafts: Iterable[Draft] = ()) -> ClosedMonth:
+        """The pay and the checklist after a run; ``drafts`` are what it would post, where it was not posted."""
+        payouts = self._payouts(drafts)
         steps = checklist(
             self.connection,
             self.period,
@@ -148,14 +164,17 @@ class _Closing:
 
     # Pay ---------------------------------------------------------------------------------------------
 
-    def _payouts(self) -> list[Payout]:
+    def _payouts(self, drafts: Iterable[Draft]) -> list[Payout]:
         """Pay of everybody with something payable or a debt brought forward."""
-        payable: dict[tuple[str, str], list[Entry]] = {}
+        payable: dict[tuple[str, str], list[Entry | Draft]] = {}
         kept_back = KeptBack.now(self.connection, self.rules.company)
         for entry in unpaid(self.connection, self.period.last):
             if not kept_back.holds(entry):
                 payable.setdefault((entry.payee_id, entry.currency), []).append(entry)
                 self.settled.append(entry.entry_id)
+        for draft in drafts:
+            if draft.payable_on <= self.period.last and not kept_back.holds(draft):
+                payable.setdefault((draft.payee_id, draft.currency), []).append(draft)
         debts: dict[tuple[str, str], int] = {}
         for each in self.earlier[-1:]:
             for payout in kept.payouts_of(self.connection, [each.month]):
@@ -380,7 +399,7 @@ class KeptBack:
         asked = (key for _, key in kept.open_questions(connection)) if company.hold_disputed else ()
         return cls(of_customers | held["invoice"], frozenset(held["payee"]), frozenset(asked))
 
-    def holds(self, entry: Entry) -> bool:
+    def holds(self, entry: Entry | Draft) -> bool:
         """Whether an entry waits."""
         if entry.payee_id in self.payees or (entry.invoice_id and entry.invoice_id in self.invoices):
             return True

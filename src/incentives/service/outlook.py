@@ -1,24 +1,25 @@
 """What a close of the open month would find and pay: the checklist with everything that is missing, in plain rows.
 
 It is what :func:`incentives.service.months.look` says, in a form that can be kept while somebody mends what is
-missing, and that knows when it is no longer true.
+missing, and that knows when it is no longer true. Nobody who writes has to wait for it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from incentives.calendar import Period, period_of
 from incentives.ledger.pay import Payout
 from incentives.service import months
 from incentives.service.checklist import Step
-from incentives.service.runs import rules_in_force
+from incentives.service.kept import Kept
+from incentives.service.runs import Calculated, rules_in_force, today
 from incentives.store.acts import Who, latest
-from incentives.store.engine import reading
 from incentives.store.ledger import open_month
 
 MOST = 1000
@@ -27,17 +28,21 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A step of the checklist: how much stands in its way, and the first of it in words."""
+    """A step of the checklist: how much stands in its way, the first of it in words, and how to get on."""
 
     name: str
     number: int
     says: tuple[str, ...]
+    cure: str
     may_be_waived: bool
+    waived: str
+    blocks: bool
 
     @classmethod
     def by(cls, step: Step) -> Found:
         """From a step as the close sees it."""
-        return cls(step.name, len(step.found), step.found[:MOST], step.may_be_waived)
+        says = step.found[:MOST]
+        return cls(step.name, len(step.found), says, step.cure, step.may_be_waived, step.waived, step.blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +84,65 @@ class Outlook:
         """How many would be paid."""
         return sum(1 for each in self.pays if each.pay_minor)
 
-    def holds(self, day: dt.date, through: int) -> bool:
-        """Whether it is still true."""
-        return (self.day, self.through) == (day, through)
+    def holds(self, connection: Connection, who: Who) -> bool:
+        """Whether it is still true: nothing became known since, and it is the same day."""
+        return (self.day, self.through) == (_day(connection, who), latest(connection))
 
 
-def outlook(engine: Engine, who: Who, month: dt.date) -> Outlook:
+_kept: Kept[Outlook] = Kept()
+
+
+def outlook(
+    connection: Connection,
+    who: Who,
+    month: dt.date,
+    waive: Mapping[str, str] | None = None,
+    progress: Calculated | None = None,
+) -> Outlook:
     """How the open month would close now. Raises :class:`~incentives.errors.Rejected` where it is not its turn."""
-    with reading(engine) as connection:
-        through = latest(connection)
-        starts = rules_in_force(connection).company.fiscal_year_starts
-    closing = months.look(engine, who, month)
+    key = (month, who.actor, _day(connection, who), tuple(sorted((waive or {}).items())))
+    return _kept.get(connection, key, lambda: _calculated(connection, who, month, waive, progress))
+
+
+def _calculated(
+    connection: Connection,
+    who: Who,
+    month: dt.date,
+    waive: Mapping[str, str] | None,
+    progress: Calculated | None,
+) -> Outlook:
+    closing = months.look_in(connection, who, month, waive, progress)
+    company = rules_in_force(connection).company
     return Outlook(
         month=closing.month.first,
         actor=who.actor,
-        day=who.at.date(),
-        through=through,
+        day=_day(connection, who),
+        through=latest(connection),
         steps=tuple(map(Found.by, closing.steps)),
         entries=closing.ran.entries,
         paid_minor=closing.totals,
         pays=tuple(map(Pays.by, closing.payouts)),
-        ends_quarter=period_of(month, "quarter", starts).last == closing.month.last,
+        ends_quarter=period_of(month, "quarter", company.fiscal_year_starts).last == closing.month.last,
     )
+
+
+def _day(connection: Connection, who: Who) -> dt.date:
+    return today(rules_in_force(connection), who)
+
+
+def as_plain(found: Outlook) -> dict[str, Any]:
+    """An outlook as a job keeps it."""
+    return asdict(found) | {"month": found.month.isoformat(), "day": found.day.isoformat()}
+
+
+def from_plain(plain: Mapping[str, Any]) -> Outlook:
+    """And as it was."""
+    found = dict(plain)
+    for name in ("month", "day"):
+        found[name] = dt.date.fromisoformat(found[name])
+    found["steps"] = tuple(Found(**{**each, "says": tuple(each["says"])}) for each in found["steps"])
+    found["pays"] = tuple(Pays(**each) for each in found["pays"])
+    return Outlook(**found)
 
 
 def open_now(connection: Connection) -> Period | None:

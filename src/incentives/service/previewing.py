@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from incentives.calculation.chunks import Chunk, Scope
 from incentives.calculation.lines import Line
@@ -20,15 +20,11 @@ from incentives.engines.chunks import over
 from incentives.ledger.entries import Key
 from incentives.rules.plan import Plan
 from incentives.service.runs import rules_in_force, today
-from incentives.store import tables
 from incentives.store.acts import Who
 from incentives.store.closes import closes
 from incentives.store.facts_out import Known, Rules
 from incentives.store.ledger import open_month
 from incentives.store.source import StoreSource
-
-AT_ONCE_EVENTS = 5_000
-"""With more events than this a preview takes longer than a page may: it is a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +129,6 @@ def moved(
     found = [Moved(before.get(key), after.get(key)) for key in before.keys() | after.keys()]
     differing = [each for each in found if each.before_minor != each.after_minor]
     return sorted(differing, key=lambda each: (each.line.earned_on, _key(each.line)))
-
-
-def is_long(connection: Connection) -> bool:
-    """Whether a preview takes longer than a page may."""
-    some = select(tables.Event.id).limit(AT_ONCE_EVENTS + 1).subquery()
-    return (connection.execute(select(func.count()).select_from(some)).scalar() or 0) > AT_ONCE_EVENTS
 
 
 def months(connection: Connection) -> tuple[list[dt.date], dt.date, dt.date]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
 
 from incentives.calculation.chunks import Chunk, Scope
 from incentives.calculation.lines import Finding, Line
@@ -27,6 +28,9 @@ from incentives.store.source import StoreSource
 
 Progress = Callable[[int], None]
 """Told how many entries were found so far."""
+
+Calculated = Callable[[int, int], None]
+"""Told how many people were calculated, of how many."""
 
 
 @dataclass(slots=True)
@@ -67,15 +71,51 @@ def run(
 def preview(engine: Engine, who: Who, *, as_of: dt.date | None = None, full: bool = False) -> Ran:
     """What :func:`run` would post, line by line with its reasons; nothing is written."""
     with reading(engine) as connection:
-        planned = _Planned.now(connection, who, as_of, full)
-        ran = planned.ran()
-        for found in planned.found(keep_lines=True):
-            ran.drafts += found.drafts
-            ran.lines |= found.lines
+        return preview_in(connection, who, as_of=as_of, full=full)
+
+
+def preview_in(
+    connection: Connection, who: Who, *, as_of: dt.date | None = None, full: bool = False, payee_id: str = ""
+) -> Ran:
+    """:func:`preview`, within a view of the store; of one payee everything that is missing, if one is named."""
+    planned = _Planned.now(connection, who, as_of, full)
+    if payee_id:
+        planned = replace(planned, affected=Affected(_scope_of(connection, payee_id), None))
+    ran = planned.ran()
+    for found in planned.found(Keep.LINES):
+        ran.drafts += (each for each in found.drafts if payee_id in ("", each.payee_id))
+        ran.lines |= found.lines
+        ran.findings |= found.findings
+    ran.entries = len(ran.drafts)
+    ran.customers = {each.customer_id: each.name for each in Known(connection).customers()}
+    return ran
+
+
+def drafted(
+    connection: Connection,
+    who: Who,
+    *,
+    as_of: dt.date | None = None,
+    full: bool = False,
+    progress: Calculated | None = None,
+) -> tuple[Ran, Iterator[Draft]]:
+    """What a run would post, as it comes out; nothing is written or kept. The run says what it found once the
+    last was taken."""
+    planned = _Planned.now(connection, who, as_of, full)
+    ran = planned.ran()
+
+    def drafts() -> Iterator[Draft]:
+        people = people_in(connection) if planned.scope is None else len(planned.scope.payees)
+        done = 0
+        for found in planned.found(Keep.DRAFTS):
             ran.findings |= found.findings
-        ran.entries = len(ran.drafts)
-        ran.customers = {each.customer_id: each.name for each in Known(connection).customers()}
-        return ran
+            ran.entries += len(found.drafts)
+            done = min(done + found.people, people)
+            if progress:
+                progress(done, people)
+            yield from found.drafts
+
+    return ran, drafts()
 
 
 def run_in(
@@ -94,13 +134,19 @@ def run_in(
     act_id = record(connection, who, "run", month_name(ran.month.first), after={"as_of": ran.as_of})
 
     ran.run_id = next_id(connection, tables.Run)
-    for found in planned.found(workers):
+    for found in planned.found(workers=workers):
         ran.findings |= found.findings
         ran.entries += post(connection, ran.run_id, ran.month.first, found.rows)
         if progress:
             progress(ran.entries)
     record_run(connection, act_id, ran.month.first, ran.as_of, through, ran.scope, ran.entries)
     return ran
+
+
+class Keep(Enum):
+    """What is wanted of a difference: rows to be posted, drafts to look at, or drafts with their lines."""
+
+    ROWS, DRAFTS, LINES = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,27 +183,28 @@ class _Planned:
         scope = "everybody" if self.scope is None else ", ".join((*self.scope.payees, *self.scope.teams))
         return Ran(self.month, self.as_of, scope)
 
-    def found(self, workers: int = 1, keep_lines: bool = False) -> Iterator[_Found]:
+    def found(self, keep: Keep = Keep.ROWS, workers: int = 1) -> Iterator[_Found]:
         """The difference, a chunk of payees at a time; adjustments at the end."""
         source = StoreSource(self.connection, self.rules)
         from_day = self.affected.from_day if self.affected else None
-        work = Difference(source, source.team_plans(), from_day, keep_lines)
+        work = Difference(source, source.team_plans(), from_day, keep)
         yield from over(source, self.rules.plans, self.as_of, work, self.scope, workers=workers)
-        yield _Found.of(adjustment_drafts(self.connection, self.as_of), keep_lines)
+        yield _Found.of(adjustment_drafts(self.connection, self.as_of), keep)
 
 
 @dataclass(slots=True)
 class _Found:
-    """What was found: drafts to look at, or rows to be posted."""
+    """What was found, of how many people."""
 
     drafts: list[Draft] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     findings: set[Finding] = field(default_factory=set)
     lines: dict[Key, Line] = field(default_factory=dict)
+    people: int = 0
 
     @classmethod
-    def of(cls, drafts: Iterable[Draft], keep_lines: bool) -> _Found:
-        return cls(drafts=list(drafts)) if keep_lines else cls(rows=rows_of(drafts))
+    def of(cls, drafts: Iterable[Draft], keep: Keep) -> _Found:
+        return cls(rows=rows_of(drafts)) if keep is Keep.ROWS else cls(drafts=list(drafts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +217,7 @@ class Difference:
     source: StoreSource
     team_plans: frozenset[str]
     from_day: dt.date | None = None
-    keep_lines: bool = False
+    keep: Keep = Keep.ROWS
     upto_run: int | None = None
 
     def __call__(self, chunk: Chunk) -> _Found:
@@ -178,9 +225,9 @@ class Difference:
         lines: Iterable[Line] = chunk.lines
         if self.from_day is not None:
             lines = [line for line in lines if line.earned_on >= self.from_day]
-        found = _Found.of(difference(lines, self.standing(chunk)), self.keep_lines)
-        found.findings = set(chunk.findings)
-        if self.keep_lines:
+        found = _Found.of(difference(lines, self.standing(chunk)), self.keep)
+        found.findings, found.people = set(chunk.findings), len(chunk.payees)
+        if self.keep is Keep.LINES:
             found.lines = {(e.payee_id, e.plan, e.component, e.kind, e.cause, e.currency): e for e in chunk.lines}
         return found
 
@@ -225,6 +272,19 @@ def today(rules: Rules, who: Who) -> dt.date:
 def _nothing_yet(sentence: Told) -> Problem:
     cure = told("Bring a dataset folder: incentives import FOLDER")
     return Problem("books", 0, "", "nothing-yet", sentence, cure)
+
+
+def people_in(connection: Connection) -> int:
+    """How many people can be paid."""
+    asked = select(func.count()).select_from(tables.Payee).where(tables.Payee.known_until.is_(None))
+    return int(connection.execute(asked).scalar_one())
+
+
+def _scope_of(connection: Connection, payee_id: str) -> Scope:
+    """What has to be calculated for what one payee is due: themselves, and the teams that they ever were in."""
+    member = tables.Membership
+    asked = select(member.team).where(member.payee_id == payee_id, member.known_until.is_(None)).distinct()
+    return Scope((payee_id,), tuple(sorted(connection.execute(asked).scalars())))
 
 
 def _scope(connection: Connection, month: Period, as_of: dt.date) -> Affected | None:

@@ -2,8 +2,9 @@
 
 Only numbers of jobs go through it; what a job is stands in the books (:class:`~incentives.store.desk.Job`). So
 nothing is lost with it: what was not told here is found there. How far a job is stands here too, since on SQLite
-nobody else can write while somebody writes the books. And it counts what is counted together by everybody who
-serves, and worth nothing after an hour.
+nobody else can write while somebody writes the books; and what jobs found that somebody wants to look at, which is
+soon no longer true and belongs neither into the books nor into their backups. And it counts what is counted together
+by everybody who serves, and worth nothing after an hour.
 
 SQLite: a file beside the books. PostgreSQL: a schema of its own, which ``incentives upgrade`` makes.
 """
@@ -116,6 +117,25 @@ def count(queue: Huey, key: str, amount: int = 1) -> int:
 def forget_counts(queue: Huey) -> None:
     """Begin anew, with every key."""
     queue.storage.flush_counters()
+
+
+# What was found --------------------------------------------------------------------------------------
+
+
+def keep_found(queue: Huey, job_id: int, found: Any) -> None:
+    """Keep what a job found, which is plain (JSON): for a while, and in no backup."""
+    queue.storage.put_data(f"found-{job_id}", json.dumps(found).encode())
+
+
+def found_by(queue: Huey, job_id: int) -> Any:
+    """What a job found; ``None`` where it is not kept."""
+    found = queue.storage.peek_data(f"found-{job_id}")
+    return json.loads(bytes(found)) if isinstance(found, bytes | memoryview) else None
+
+
+def forget_found(queue: Huey, job_id: int) -> None:
+    """It is not kept any longer."""
+    queue.storage.delete_data(f"found-{job_id}")
 
 
 # The one that works ----------------------------------------------------------------------------------

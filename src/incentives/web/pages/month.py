@@ -8,18 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 
 from incentives import jobs
 from incentives.calendar import Period, month_name
 from incentives.errors import Rejected
 from incentives.papers.languages import marked
 from incentives.papers.words import in_words
-from incentives.service import acts, asked, closed, outlook, pending, would_post
+from incentives.service import acts, asked, closed, kept, outlook, pending, would_post
 from incentives.service.access import NotThere
 from incentives.service.checklist import preparation
 from incentives.service.outlook import Found, Outlook
-from incentives.store.acts import latest
 from incentives.web.forms import Form
 from incentives.web.here import books, reader, speak, viewer, who
 from incentives.web.lists import page_number
@@ -31,9 +30,6 @@ blueprint = Blueprint("month", __name__)
 blueprint.register_blueprint(decisions.blueprint)
 
 PAGE = 50
-CALCULATED_AT_ONCE = 300
-"""Up to so many people the checklist comes with its page; for more, the page says that it is being calculated."""
-MOST_KEPT = 20
 SHOWN = 5
 """How much of what a step found stands on the checklist itself."""
 
@@ -72,9 +68,33 @@ def one(month: str) -> Any:
     period = _open()
     if period is None or period.first != first:
         return _closed(first)
-    if _kept(period) is None and "now" not in request.args and closed.payees(reader()) > CALCULATED_AT_ONCE:
-        return render_template("month/calculates.html", period=period, month=month_name(first))
     return _checklist(period, Form())
+
+
+@blueprint.post("/month/<month>/checklist")
+@allow("author", "approver", "auditor")
+def calculate(month: str) -> Any:
+    """Have the checklist of large books calculated."""
+    return _calculated("checklist", _open_month(month))
+
+
+@blueprint.post("/month/<month>/run/preview")
+@allow("author", "approver", "auditor")
+def preview(month: str) -> Any:
+    """Have what a run would post calculated, for large books."""
+    return _calculated("preview", _open_month(month))
+
+
+def _calculated(kind: str, period: Period) -> Any:
+    to = _leads_to(kind, period)
+    arguments = {"month": month_name(period.first), "at": who().at.isoformat(), "to": to}
+    jobs.start(books(), viewer().account_id, kind, arguments)
+    return redirect(to)
+
+
+def _leads_to(kind: str, period: Period) -> str:
+    """The page that shows what a kind of job found."""
+    return url_for("month.one" if kind == "checklist" else "month.run", month=month_name(period.first))
 
 
 def _open() -> Period | None:
@@ -192,6 +212,8 @@ def _alone(period: Period) -> list[str]:
 
 def _checklist(period: Period, form: Form, status: int = 200) -> Any:
     found = _outlook(period)
+    if found is None:
+        return _calculates("checklist", period)
     shown = render_template(
         "month/open.html",
         period=period,
@@ -205,31 +227,37 @@ def _checklist(period: Period, form: Form, status: int = 200) -> Any:
         blocking=[step for step in found.steps if step.number],
         may_close=viewer().has("author", "approver"),
         waiting=pending.counts(reader()),
+        holds=found.holds(reader(), who()),
     )
     return shown, status
 
 
-def _outlook(period: Period) -> Outlook:
-    """How the month would close: calculated once, as long as nothing happens that could change it."""
-    found = _kept(period)
-    if found is None:
-        found = outlook.outlook(books(), who(), period.first)
-        _outlooks()[found.actor] = found
-        while len(_outlooks()) > MOST_KEPT:
-            _outlooks().pop(next(iter(_outlooks())))
-    return found
+def _outlook(period: Period) -> Outlook | None:
+    """How the month would close: of large books as a job found it last, ``None`` before one did."""
+    if kept.is_little(reader()):
+        return outlook.outlook(reader(), who(), period.first)
+    found = _found("checklist", period)
+    return outlook.from_plain(found) if found else None
 
 
-def _kept(period: Period) -> Outlook | None:
-    found = _outlooks().get(viewer().actor)
-    is_true = found and found.month == period.first and found.holds(who().at.date(), latest(reader()))
-    return found if is_true else None
+def _found(kind: str, period: Period) -> Any:
+    """What the viewer's newest job of a kind found about the open month."""
+    job = jobs.newest(reader(), viewer(), kind, to=_leads_to(kind, period))
+    return jobs.found_by(books(), job) if job is not None and job.state == "done" else None
 
 
-def _outlooks() -> dict[str, Outlook]:
-    """By who asked; each process of the server keeps its own."""
-    kept: dict[str, Outlook] = current_app.extensions.setdefault("outlooks", {})
-    return kept
+def _calculates(kind: str, period: Period) -> Any:
+    """The page of what a job has to find first: how far it is, or a way to have it begun."""
+    job = jobs.newest(reader(), viewer(), kind, to=_leads_to(kind, period))
+    return render_template(
+        "month/calculates.html",
+        kind=kind,
+        period=period,
+        month=month_name(period.first),
+        job=jobs.look(books(), reader(), viewer(), job.number)
+        if job is not None and job.state != "done"
+        else None,
+    )
 
 
 @blueprint.get("/month/<month>/steps/<step>")
@@ -237,7 +265,10 @@ def _outlooks() -> dict[str, Outlook]:
 def step(month: str, step: str) -> Any:
     """Everything that a step of the checklist found."""
     period = _open_month(month)
-    found = next((each for each in _outlook(period).steps if each.name == step), None)
+    looked = _outlook(period)
+    if looked is None:
+        return _calculates("checklist", period)
+    found = next((each for each in looked.steps if each.name == step), None)
     if found is None:
         raise NotThere(step)
     page = page_number()
@@ -267,21 +298,46 @@ def _open_month(month: str) -> Period:
 @blueprint.get("/month/<month>/run")
 @allow("author", "approver", "auditor")
 def run(month: str) -> Any:
-    """What a run would post, payee by payee, and why."""
-    period = _open_month(month)
-    found = would_post.preview(books(), who())
-    page, size = page_number(), 25
-    names = closed.names_of(reader(), [each.payee_id for each in found.payees])
+    """What a run would post, payee by payee."""
+    period, page = _open_month(month), page_number()
+    if kept.is_little(reader()):
+        found = would_post.preview(reader(), who())
+    elif plain := _found("preview", period):
+        found = would_post.from_plain(plain)
+    else:
+        return _calculates("preview", period)
+    payees = found.payees[(page - 1) * PAGE : page * PAGE]
     return render_template(
         "month/run.html",
         period=period,
         month=month_name(period.first),
         found=found,
-        payees=found.payees[(page - 1) * size : page * size],
-        names=names,
+        payees=payees,
+        names=closed.names_of(reader(), [each.payee_id for each in payees]),
         page=page,
-        more=len(found.payees) > page * size,
+        more=len(found.payees) > page * PAGE,
         may_run=viewer().has("author", "approver"),
+        holds=found.holds(reader()),
+    )
+
+
+@blueprint.get("/month/<month>/run/<payee_id>")
+@allow("author", "approver", "auditor")
+def run_of(month: str, payee_id: str) -> Any:
+    """What a run would post for one payee, entry by entry, and why."""
+    period, page = _open_month(month), page_number()
+    found = would_post.of_payee(reader(), who(), payee_id)
+    if not found.entries:
+        raise NotThere(payee_id)
+    return render_template(
+        "month/run_of.html",
+        month=month_name(period.first),
+        found=found,
+        entries=found.entries[(page - 1) * PAGE : page * PAGE],
+        payee_id=payee_id,
+        payee=closed.names_of(reader(), [payee_id])[payee_id],
+        page=page,
+        more=len(found.entries) > page * PAGE,
         says=lambda why: in_words(why, lambda customer: found.customers.get(customer, customer), speak()),
     )
 
@@ -301,7 +357,10 @@ def post(month: str) -> Any:
 def would_pay(month: str) -> Any:
     """What the open month would pay, person by person."""
     period, page = _open_month(month), page_number()
-    pays = _outlook(period).pays
+    found = _outlook(period)
+    if found is None:
+        return _calculates("checklist", period)
+    pays = found.pays
     some = pays[(page - 1) * PAGE : page * PAGE]
     return render_template(
         "month/would_pay.html",
@@ -324,6 +383,8 @@ def close(month: str) -> Any:
     period = _open_month(month)
     form = Form.sent()
     found = _outlook(period)
+    if found is None:
+        return _calculates("checklist", period)
     waived = {
         each.name: str(form.typed.get(f"waive-{each.name}", "")).strip() for each in found.steps if each.number
     }
@@ -363,6 +424,7 @@ def _confirm(period: Period, found: Outlook, form: Form, waived: Mapping[str, st
         titles=STEPS,
         form=form,
         name=name,
+        holds=found.holds(reader(), who()),
         paid=[each for each in found.pays if each.pay_minor],
         forward=[each for each in found.pays if each.carried_forward_minor],
     )

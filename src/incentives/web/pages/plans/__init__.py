@@ -27,7 +27,7 @@ from incentives.papers.languages import marked
 from incentives.papers.rule_words import BY, KINDS, changes, told
 from incentives.papers.words import in_words
 from incentives.rules.plan import Plan, Version
-from incentives.service import drafting, previewing
+from incentives.service import drafting, kept, previewing
 from incentives.service.access import NotThere
 from incentives.service.drafting import Draft, Judged, Overtaken, Revision
 from incentives.store.facts_out import Known
@@ -357,7 +357,7 @@ def _previewed(base: str, plan: Plan, text: str) -> dict[str, Any]:
     months, first, last = _months()
     job = None
     found: previewing.Preview | None = None
-    if previewing.is_long(reader()):
+    if not kept.is_little(reader()):
         job = _job_of(text)
         if job is not None and job.state == "done":
             found = previewing.from_plain(dict(job.result))
