@@ -25,7 +25,7 @@ Arguments = dict[str, Any]
 
 
 @kind("run", "author", "approver", doing=marked("Run the open month"), done=marked("%(entries)s entries posted."))
-def run_month(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments:
+def run_month(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments | Found:
     """Post what is missing into the open month. ``as_of`` and ``full`` are those of :func:`runs.run`."""
     run = tables.Run
     with reading(engine) as connection:
@@ -40,7 +40,7 @@ def run_month(engine: Engine, arguments: Arguments, who: Who, progress: Progress
         full=bool(arguments.get("full")),
         progress=lambda entries: progress(marked("Posting entries"), entries, 0),
     )
-    return {"month": month_name(ran.month.first), "entries": ran.entries}
+    return Found({"month": month_name(ran.month.first), "entries": ran.entries}, ran.as_plain())
 
 
 @kind(
@@ -90,23 +90,23 @@ def look_at_month(engine: Engine, arguments: Arguments, who: Who, progress: Prog
 
 
 @kind("close", "author", "approver", doing=marked("Close %(month)s"), done=marked("%(month)s is closed."))
-def close_month(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments:
+def close_month(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments | Found:
     """Close a month. ``waive`` gives a reason for each step that may pass."""
     month = dt.date.fromisoformat(f"{arguments['month']}-01")
     with reading(engine) as connection:
         closed = tables.Close
         asked = select(closed.seal).join(tables.Act, tables.Act.id == closed.act_id)
         seal = connection.execute(asked.where(closed.month == month, tables.Act.request == who.request)).scalar()
-    if seal is None:
-        done = months.close(
-            engine,
-            who,
-            month,
-            waive=arguments.get("waive") or {},
-            progress=lambda entries: progress(marked("Posting entries"), entries, 0),
-        )
-        seal = done.seal
-    return {"month": arguments["month"], "seal": seal}
+    if seal is not None:
+        return {"month": arguments["month"], "seal": seal}
+    done = months.close(
+        engine,
+        who,
+        month,
+        waive=arguments.get("waive") or {},
+        progress=lambda entries: progress(marked("Posting entries"), entries, 0),
+    )
+    return Found({"month": arguments["month"], "seal": done.seal}, done.as_plain())
 
 
 @kind(

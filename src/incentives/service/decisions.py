@@ -52,54 +52,74 @@ class Waits:
 def adjust(engine: Engine, who: Who, payee_id: str, amount_minor: int, currency: str, earned_on: dt.date) -> int:
     """Propose an amount for a payee, with a reason; its number. It counts once somebody else approves it."""
     with writing(engine) as connection:
-        problems = [*_unknown(connection, "payee", payee_id), *_without_reason(who)]
-        if not 0 < abs(amount_minor) < LIMIT_MINOR:
-            sentence = (
-                "An adjustment of nothing changes nothing." if not amount_minor else "The amount is too large."
-            )
-            problems.append(_problem("adjustment", "amount", "amount", sentence, "Write another amount."))
-        _refuse(problems)
-        says = {"payee": payee_id, "amount": major(amount_minor, currency), "currency": currency, "on": earned_on}
-        act_id = record(connection, who, "adjust", payee_id, after=says)
-        number = next_id(connection, tables.Adjustment)
-        connection.execute(
-            insert(tables.Adjustment).values(
-                id=number,
-                act_id=act_id,
-                payee_id=payee_id,
-                amount_minor=amount_minor,
-                currency=currency,
-                earned_on=earned_on,
-                reason=who.reason,
-            )
+        return adjust_in(connection, who, payee_id, amount_minor, currency, earned_on)
+
+
+def adjust_in(
+    connection: Connection, who: Who, payee_id: str, amount_minor: int, currency: str, earned_on: dt.date
+) -> int:
+    """:func:`adjust`, within a transaction that may do more."""
+    problems = wrong_with_adjustment(connection, who, payee_id)
+    if not 0 < abs(amount_minor) < LIMIT_MINOR:
+        sentence = "An adjustment of nothing changes nothing." if not amount_minor else "The amount is too large."
+        problems.append(_problem("adjustment", "amount", "amount", sentence, "Write another amount."))
+    _refuse(problems)
+    says = {"payee": payee_id, "amount": major(amount_minor, currency), "currency": currency, "on": earned_on}
+    act_id = record(connection, who, "adjust", payee_id, after=says)
+    number = next_id(connection, tables.Adjustment)
+    connection.execute(
+        insert(tables.Adjustment).values(
+            id=number,
+            act_id=act_id,
+            payee_id=payee_id,
+            amount_minor=amount_minor,
+            currency=currency,
+            earned_on=earned_on,
+            reason=who.reason,
         )
-        return number
+    )
+    return number
+
+
+def wrong_with_adjustment(connection: Connection, who: Who, payee_id: str) -> list[Problem]:
+    """What is wrong with an adjustment, whatever its amount."""
+    return [*_unknown(connection, "payee", payee_id), *_without_reason(who)]
 
 
 def hold(engine: Engine, who: Who, kind: str, subject: str) -> int:
     """Propose to keep back what an invoice, a customer or a payee would be paid; its number."""
     with writing(engine) as connection:
-        _refuse([*_unknown(connection, kind, subject), *_without_reason(who)])
-        act_id = record(connection, who, "hold", f"{kind} {subject}")
-        number = next_id(connection, tables.Hold)
-        values = {"id": number, "act_id": act_id, "kind": kind, "subject": subject, "reason": who.reason}
-        connection.execute(insert(tables.Hold).values(**values))
-        return number
+        return hold_in(connection, who, kind, subject)
+
+
+def hold_in(connection: Connection, who: Who, kind: str, subject: str) -> int:
+    """:func:`hold`, within a transaction that may do more."""
+    _refuse([*_unknown(connection, kind, subject), *_without_reason(who)])
+    act_id = record(connection, who, "hold", f"{kind} {subject}")
+    number = next_id(connection, tables.Hold)
+    values = {"id": number, "act_id": act_id, "kind": kind, "subject": subject, "reason": who.reason}
+    connection.execute(insert(tables.Hold).values(**values))
+    return number
 
 
 def release(engine: Engine, who: Who, hold_id: int) -> int:
     """Propose to end a hold; the number of the proposal."""
     with writing(engine) as connection:
-        problems = _without_reason(who)
-        if hold_id not in {each.hold_id for each in holds_in_force(connection)}:
-            sentence = f"No hold {hold_id} is in force."
-            problems.append(_problem("release", "hold", "unknown", sentence, "incentives waiting lists them."))
-        _refuse(problems)
-        act_id = record(connection, who, "release", f"hold {hold_id}")
-        number = next_id(connection, tables.Release)
-        values = {"id": number, "act_id": act_id, "hold_id": hold_id, "reason": who.reason}
-        connection.execute(insert(tables.Release).values(**values))
-        return number
+        return release_in(connection, who, hold_id)
+
+
+def release_in(connection: Connection, who: Who, hold_id: int) -> int:
+    """:func:`release`, within a transaction that may do more."""
+    problems = _without_reason(who)
+    if hold_id not in {each.hold_id for each in holds_in_force(connection)}:
+        sentence = f"No hold {hold_id} is in force."
+        problems.append(_problem("release", "hold", "unknown", sentence, "incentives waiting lists them."))
+    _refuse(problems)
+    act_id = record(connection, who, "release", f"hold {hold_id}")
+    number = next_id(connection, tables.Release)
+    values = {"id": number, "act_id": act_id, "hold_id": hold_id, "reason": who.reason}
+    connection.execute(insert(tables.Release).values(**values))
+    return number
 
 
 # Decisions -------------------------------------------------------------------------------------------
@@ -121,26 +141,29 @@ def decide(engine: Engine, who: Who, kind: str, number: int, choice: str) -> Non
     Raises :class:`Rejected` where it does not wait, where the choice is none, where its author would decide, or
     where a reason is missing: for whatever is rejected, and for every adjustment.
     """
-    place = f"{kind} {number}"
     with writing(engine) as connection:
-        if kind not in CHOICES or choice not in CHOICES[kind]:
-            choices = " or ".join(CHOICES.get(kind, CHOICES))
-            _refuse(
-                [_problem(place, "choice", "unknown", f"{choice} is not a choice here.", f"Choose {choices}.")]
-            )
-        if number not in undecided(connection)[kind]:
-            cure = "incentives waiting lists what waits."
-            _refuse([_problem(place, "", "not-waiting", "It does not wait for a decision.", cure)])
-        waits = _described(connection, kind, number)
-        if kind != "conflict" and waits.author == who.actor:
-            sentence = f"{who.actor} proposed it: somebody else decides."
-            _refuse([_problem(place, "", "second-person", sentence, "Ask a colleague to decide.")])
-        if kind == "adjustment" or choice == "reject":
-            _refuse(_without_reason(who))
-        act_id = record(connection, who, "decide", place, before=waits.says, after=choice)
-        write_decision(connection, act_id, kind, number, choice)
-        if kind == "conflict" and choice == "replace":
-            _replace_invoice(connection, act_id, number)
+        decide_in(connection, who, kind, number, choice)
+
+
+def decide_in(connection: Connection, who: Who, kind: str, number: int, choice: str) -> None:
+    """:func:`decide`, within a transaction that may do more."""
+    place = f"{kind} {number}"
+    if kind not in CHOICES or choice not in CHOICES[kind]:
+        choices = " or ".join(CHOICES.get(kind, CHOICES))
+        _refuse([_problem(place, "choice", "unknown", f"{choice} is not a choice here.", f"Choose {choices}.")])
+    if number not in undecided(connection)[kind]:
+        cure = "incentives waiting lists what waits."
+        _refuse([_problem(place, "", "not-waiting", "It does not wait for a decision.", cure)])
+    waits = _described(connection, kind, number)
+    if kind != "conflict" and waits.author == who.actor:
+        sentence = f"{who.actor} proposed it: somebody else decides."
+        _refuse([_problem(place, "", "second-person", sentence, "Ask a colleague to decide.")])
+    if kind == "adjustment" or choice == "reject":
+        _refuse(_without_reason(who))
+    act_id = record(connection, who, "decide", place, before=waits.says, after=choice)
+    write_decision(connection, act_id, kind, number, choice)
+    if kind == "conflict" and choice == "replace":
+        _replace_invoice(connection, act_id, number)
 
 
 def write_decision(connection: Connection, act_id: int, kind: str, subject_id: int, choice: str) -> None:

@@ -53,6 +53,16 @@ class ClosedMonth:
     seal: str
     totals: Mapping[str, int] = field(default_factory=dict)
 
+    def as_plain(self) -> dict[str, Any]:
+        """What was closed, as it is told and kept; ``pays`` in minor units by currency."""
+        return {
+            "month": month_name(self.month.first),
+            "seal": self.seal,
+            "entries": self.ran.entries,
+            "pays": dict(self.totals),
+            "statements": self.statements,
+        }
+
 
 def close(
     engine: Engine,
@@ -328,6 +338,11 @@ def sealed_content(
         "said": dict(said_and_done),
         "previous": close.previous_seal,
     }
+
+
+def check_turn(connection: Connection, month: dt.date) -> None:
+    """Raises :class:`Rejected` where it is not this month's turn to close."""
+    _turn(connection, rules_in_force(connection), period_of(month, "month", 1))
 
 
 def _turn(connection: Connection, rules: Rules, month: Period) -> Period:

@@ -7,6 +7,7 @@ import zoneinfo
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
@@ -47,6 +48,17 @@ class Ran:
     lines: dict[Key, Line] = field(default_factory=dict)
     customers: dict[str, str] = field(default_factory=dict)
     """The names of customers by id, to tell the reasons with."""
+
+    def as_plain(self) -> dict[str, Any]:
+        """What was posted, as it is told and kept: findings with their messages."""
+        return {
+            "run": self.run_id,
+            "month": month_name(self.month.first),
+            "as_of": self.as_of.isoformat(),
+            "scope": self.scope,
+            "entries": self.entries,
+            "findings": [(each.what, each.message) for each in sorted(self.findings)],
+        }
 
 
 def run(

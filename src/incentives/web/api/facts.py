@@ -6,22 +6,19 @@ nothing, and again it adds nothing.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, g
 from sqlalchemy import Connection
 
 from incentives.documents.fields import Document, Table
-from incentives.errors import Problem, Rejected, Told
+from incentives.errors import Problem, Rejected
 from incentives.feeds.tables import Column, Given
-from incentives.service import answers, listing
+from incentives.service import listing
 from incentives.service.access import NotThere, Viewer
 from incentives.service.deliveries import Delivered, deliver_in
-from incentives.store.engine import writing
-from incentives.web.api.frame import Noun, deliver_problems, opens, page, tag_of, tagged
+from incentives.web.api.frame import Noun, deliver_problems, once, opens, page, tag_of, tagged
 from incentives.web.api.shapes import (
     MOST_ROWS,
     NUMBER,
@@ -35,7 +32,7 @@ from incentives.web.api.shapes import (
     rows_of,
     said,
 )
-from incentives.web.here import books, reader, viewer, who
+from incentives.web.here import reader, viewer, who
 
 Places = Mapping[str, Callable[[Problem], str]]
 Answering = Callable[[Delivered], dict[str, Any]]
@@ -103,31 +100,13 @@ def enter(noun: str, rows: Mapping[str, Given], places: Places, told: Answering)
     """Take rows in as a delivery and tell what became of them; once for each Idempotency-Key."""
     acting = who()
 
-    def do(connection: Connection) -> str:
-        done = deliver_in(connection, acting, f"{noun}, {g.token.name}", rows)
-        return json.dumps(told(done))
+    def do(connection: Connection) -> dict[str, Any]:
+        return told(deliver_in(connection, acting, f"{noun}, {g.token.name}", rows))
 
     try:
-        body, is_given = _once(acting, do)
+        return once(acting, do)
     except Rejected as rejected:
         raise deliver_problems(rejected, places) from None
-    answered = Response(body, 200, mimetype="application/json")
-    if is_given:
-        answered.headers["Idempotent-Replayed"] = "true"
-    return answered
-
-
-def _once(acting: Any, do: Callable[[Connection], str]) -> tuple[str, bool]:
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        with writing(books()) as connection:
-            return do(connection), False
-    if not (1 <= len(key) <= 100 and key.isascii() and key.isprintable() and " " not in key):
-        sentence = Told("It is not 1 to 100 letters, digits and signs.")
-        cure = Told("Make one for each request, such as a UUID.")
-        raise Rejected([Problem("header", 0, "Idempotency-Key", "unreadable", sentence, cure)])
-    says = hashlib.sha256(f"{request.method} {request.path}\n".encode() + request.get_data())
-    return answers.once(books(), acting, answers.Asked(viewer().account_id, key, says.hexdigest()), do)
 
 
 def _counted(done: Delivered) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from flask_limiter.util import get_remote_address
 from flask_smorest import Api as Smorest  # type: ignore[import-untyped] # it comes without types
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError
+from sqlalchemy import Connection
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.exceptions import UnsupportedMediaType
@@ -25,8 +26,12 @@ from incentives.documents import written
 from incentives.documents.fields import problems_in
 from incentives.documents.written import Unreadable, shown
 from incentives.errors import Problem, Rejected, Told
+from incentives.service import answers
 from incentives.service.checklist import Step
 from incentives.service.tokens import SCOPES
+from incentives.store.acts import Who
+from incentives.store.engine import writing
+from incentives.web.here import books, viewer
 from incentives.web.policy import allow
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,6 +56,11 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "required": False,
         "description": "The same key with the same body gets the same answer, and nothing is done twice.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[!-~]+$"},
+    },
+    "Prefer": {
+        "required": False,
+        "description": "`respond-async` has a job do it, and is answered at once with where to look.",
+        "schema": {"type": "string", "enum": ["respond-async"]},
     },
     "If-Match": {
         "required": True,
@@ -334,6 +344,31 @@ _PROBLEM: dict[str, Any] = {
         },
     },
 }
+
+
+# Doing once --------------------------------------------------------------------------------------------------
+
+
+def once(acting: Who, do: Callable[[Connection], Mapping[str, Any]], status: int = 200) -> Response:
+    """Do something in one transaction and tell what became of it; once for each Idempotency-Key."""
+    body, is_given = _once(acting, lambda connection: json.dumps(do(connection)))
+    answered = Response(body, status, mimetype="application/json")
+    if is_given:
+        answered.headers["Idempotent-Replayed"] = "true"
+    return answered
+
+
+def _once(acting: Who, do: Callable[[Connection], str]) -> tuple[str, bool]:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        with writing(books()) as connection:
+            return do(connection), False
+    if not (1 <= len(key) <= 100 and key.isascii() and key.isprintable() and " " not in key):
+        sentence = Told("It is not 1 to 100 letters, digits and signs.")
+        cure = Told("Make one for each request, such as a UUID.")
+        raise Rejected([Problem("header", 0, "Idempotency-Key", "unreadable", sentence, cure)])
+    says = hashlib.sha256(f"{request.method} {request.path}\n".encode() + request.get_data())
+    return answers.once(books(), acting, answers.Asked(viewer().account_id, key, says.hexdigest()), do)
 
 
 # Answering ---------------------------------------------------------------------------------------------------

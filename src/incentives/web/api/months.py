@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from incentives.calendar import month_name
@@ -10,13 +11,16 @@ from incentives.documents.fields import Document, YesNo
 from incentives.errors import Rejected
 from incentives.ledger.entries import Draft
 from incentives.money import major
-from incentives.service import listing
+from incentives.service import listing, outlook, would_post
 from incentives.service import months as closing
 from incentives.service import runs as running
 from incentives.service.access import NotThere
-from incentives.service.checklist import STEPS, Step
+from incentives.service.checklist import STEPS
 from incentives.service.listing import instant
+from incentives.service.outlook import Found, Outlook
 from incentives.service.standing import Standing, standing
+from incentives.service.would_post import Preview
+from incentives.web.api import later
 from incentives.web.api.frame import Conflicting, Noun, opens, page
 from incentives.web.api.shapes import (
     AMOUNTS,
@@ -58,7 +62,15 @@ _MONTH = said(
 _MONTHS = said("Months", {"months": [_MONTH], "waiting": {"type": "object", "additionalProperties": NUMBER}})
 _STEP = said(
     "Step",
-    {"name": TEXT, "blocks": YES_NO, "found": [TEXT], "cure": TEXT, "may_be_waived": YES_NO, "waived": MAYBE},
+    {
+        "name": TEXT,
+        "blocks": YES_NO,
+        "number": NUMBER | {"description": "How much was found."},
+        "found": [TEXT | {"description": "The first 1,000 of it."}],
+        "cure": TEXT,
+        "may_be_waived": YES_NO,
+        "waived": MAYBE,
+    },
 )
 _LOOKED = said(
     "MonthLooked", {"month": MONTH, "ready": YES_NO, "steps": [_STEP], "entries": NUMBER, "pays": AMOUNTS}
@@ -95,46 +107,63 @@ def get_month(month: dt.date) -> dict[str, Any]:
 
 
 @months.route("/months/<month:month>/checklist", methods=["POST"])
-@opens("months:read", 404, 409)
+@opens("months:read", 404, 409, headers=["Prefer"])
 @months.arguments(Waived)
 @months.response(200, _LOOKED)
-def look_at_month(body: dict[str, Any], month: dt.date) -> dict[str, Any]:
+@months.alt_response(202, **later.DESCRIBED)
+def look_at_month(body: dict[str, Any], month: dt.date) -> Any:
     """What a close would do and pay, and what stands in its way; nothing is kept"""
-    try:
-        looked = closing.look(books(), who(), month, body["waive"])
-    except Rejected as rejected:
-        raise Conflicting(rejected) from None
+    _in_turn(month)
+    if later.is_later():
+        at = who().at.isoformat()
+        return later.accepted("checklist", month=month_name(month), waive=body["waive"], at=at)
+    return looked(outlook.outlook(reader(), who(), month, body["waive"]))
+
+
+def looked(found: Outlook) -> dict[str, Any]:
+    """The answer of a checklist."""
     return {
-        "month": month_name(month),
-        "ready": not any(step.blocks for step in looked.steps),
-        "steps": [_step(each) for each in looked.steps],
-        "entries": looked.ran.entries,
-        "pays": _amounts(looked.totals),
+        "month": month_name(found.month),
+        "ready": not any(step.blocks for step in found.steps),
+        "steps": [_step(each) for each in found.steps],
+        "entries": found.entries,
+        "pays": _amounts(found.paid_minor),
     }
 
 
+def _in_turn(month: dt.date) -> None:
+    try:
+        closing.check_turn(reader(), month)
+    except Rejected as rejected:
+        raise Conflicting(rejected) from None
+
+
 @months.route("/months/<month:month>/close", methods=["POST"])
-@opens("months:write", 404, 409)
+@opens("months:write", 404, 409, headers=["Prefer"])
 @months.arguments(Waived)
 @months.response(200, _CLOSED)
-def close_month(body: dict[str, Any], month: dt.date) -> dict[str, Any]:
+@months.alt_response(202, **later.DESCRIBED)
+def close_month(body: dict[str, Any], month: dt.date) -> Any:
     """Close the oldest open month: post, fix what is paid, issue statements at a quarter's end, seal
 
-    Whoever closes has not made the last run. 409 says which steps stand in the way.
+    Whoever closes has not made the last run, and has brought no delivery and decided no conflict since. 409 says
+    which steps stand in the way.
     """
+    _in_turn(month)
+    if later.is_later():
+        return later.accepted("close", month=month_name(month), waive=body["waive"])
     try:
-        closed = closing.close(books(), who(), month, waive=body["waive"])
+        done = closing.close(books(), who(), month, waive=body["waive"])
     except closing.NotReady as not_ready:
         raise Conflicting.steps(month_name(month), not_ready.steps) from None
     except Rejected as rejected:
         raise Conflicting(rejected) from None
-    return {
-        "month": month_name(month),
-        "seal": closed.seal,
-        "entries": closed.ran.entries,
-        "pays": _amounts(closed.totals),
-        "statements": closed.statements,
-    }
+    return closed(done.as_plain())
+
+
+def closed(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer of a close."""
+    return {**plain, "pays": _amounts(plain["pays"])}
 
 
 def _told(now: Standing) -> list[dict[str, Any]]:
@@ -158,11 +187,12 @@ def _told(now: Standing) -> list[dict[str, Any]]:
     return found
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: Found) -> dict[str, Any]:
     return {
         "name": step.name,
         "blocks": step.blocks,
-        "found": list(step.found),
+        "number": step.number,
+        "found": list(step.says),
         "cure": step.cure,
         "may_be_waived": step.may_be_waived,
         "waived": step.waived or None,
@@ -184,6 +214,7 @@ _FINDING = said("Finding", {"what": TEXT, "message": TEXT})
 _DID: dict[str, Shape] = {"month": MONTH, "as_of": DAY, "scope": TEXT, "entries": NUMBER, "findings": [_FINDING]}
 _RAN = said("Ran", {"run": NUMBER, **_DID})
 _PREVIEW = said("RunPreview", {**_DID, "postings": [_POSTING]})
+"""``postings`` are the first 10,000; ``entries`` says how many there are."""
 
 
 class Wanted(Document):
@@ -205,33 +236,56 @@ def list_runs(asked: dict[str, int]) -> dict[str, Any]:
 
 
 @runs.route("/runs/preview", methods=["POST"])
-@opens("months:read", 409)
+@opens("months:read", 409, headers=["Prefer"])
 @runs.arguments(Wanted)
 @runs.response(200, _PREVIEW)
-def preview_run(body: dict[str, Any]) -> dict[str, Any]:
-    """What a run would post now, line by line; nothing is written"""
-    ran = running.preview(books(), who(), **body)
-    return _ran(ran) | {"postings": [_posting(each) for each in ran.drafts]}
+@runs.alt_response(202, **later.DESCRIBED)
+def preview_run(body: dict[str, Any]) -> Any:
+    """What a run would post now, line by line; nothing is written
+
+    `entries` says how many there are in all; `postings` are the first 10,000 of them.
+    """
+    if later.is_later():
+        return later.accepted("preview", **_written(body), at=who().at.isoformat())
+    return previewed(would_post.preview(reader(), who(), **body))
+
+
+def previewed(found: Preview) -> dict[str, Any]:
+    """The answer of a preview."""
+    return {
+        "month": month_name(found.month),
+        "as_of": found.as_of.isoformat(),
+        "scope": found.scope,
+        "entries": found.entries,
+        "findings": _findings(found.findings),
+        "postings": [_posting(each) for each in found.drafts],
+    }
 
 
 @runs.route("/runs", methods=["POST"])
-@opens("months:write", 409)
+@opens("months:write", 409, headers=["Prefer"])
 @runs.arguments(Wanted)
 @runs.response(200, _RAN)
-def make_run(body: dict[str, Any]) -> dict[str, Any]:
+@runs.alt_response(202, **later.DESCRIBED)
+def make_run(body: dict[str, Any]) -> Any:
     """Post what is missing into the oldest open month; again, and there is nothing to post"""
-    ran = running.run(books(), who(), **body)
-    return {"run": ran.run_id} | _ran(ran)
+    if later.is_later():
+        return later.accepted("run", **_written(body))
+    return ran(running.run(books(), who(), **body).as_plain())
 
 
-def _ran(ran: running.Ran) -> dict[str, Any]:
-    return {
-        "month": month_name(ran.month.first),
-        "as_of": ran.as_of.isoformat(),
-        "scope": ran.scope,
-        "entries": ran.entries,
-        "findings": [{"what": each.what, "message": each.message} for each in sorted(ran.findings)],
-    }
+def ran(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer of a run."""
+    return {**plain, "findings": _findings(plain["findings"])}
+
+
+def _written(body: Mapping[str, Any]) -> dict[str, Any]:
+    day = body["as_of"]
+    return {**body, "as_of": day.isoformat() if day else None}
+
+
+def _findings(found: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"what": what, "message": message} for what, message in found]
 
 
 def _posting(draft: Draft) -> dict[str, Any]:
