@@ -113,7 +113,7 @@ def release_in(connection: Connection, who: Who, hold_id: int) -> int:
     problems = _without_reason(who)
     if hold_id not in {each.hold_id for each in holds_in_force(connection)}:
         sentence = f"No hold {hold_id} is in force."
-        problems.append(_problem("release", "hold", "unknown", sentence, "incentives waiting lists them."))
+        problems.append(_problem("release", "hold", "not-in-force", sentence, "incentives waiting lists them."))
     _refuse(problems)
     act_id = record(connection, who, "release", f"hold {hold_id}")
     number = next_id(connection, tables.Release)

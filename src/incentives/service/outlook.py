@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from incentives import errors
 from incentives.calendar import Period, period_of
 from incentives.ledger.pay import Payout
 from incentives.service import months
@@ -132,7 +133,10 @@ def _day(connection: Connection, who: Who) -> dt.date:
 
 def as_plain(found: Outlook) -> dict[str, Any]:
     """An outlook as a job keeps it."""
-    return asdict(found) | {"month": found.month.isoformat(), "day": found.day.isoformat()}
+    plain = asdict(found) | {"month": found.month.isoformat(), "day": found.day.isoformat()}
+    for step in plain["steps"]:
+        step["says"] = [errors.as_plain(each) for each in step["says"]]
+    return plain
 
 
 def from_plain(plain: Mapping[str, Any]) -> Outlook:
@@ -140,7 +144,9 @@ def from_plain(plain: Mapping[str, Any]) -> Outlook:
     found = dict(plain)
     for name in ("month", "day"):
         found[name] = dt.date.fromisoformat(found[name])
-    found["steps"] = tuple(Found(**{**each, "says": tuple(each["says"])}) for each in found["steps"])
+    found["steps"] = tuple(
+        Found(**{**e, "says": tuple(map(errors.from_plain, e["says"]))}) for e in found["steps"]
+    )
     found["pays"] = tuple(Pays(**each) for each in found["pays"])
     return Outlook(**found)
 

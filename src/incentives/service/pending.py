@@ -84,9 +84,19 @@ def counts(connection: Connection) -> dict[str, int]:
     return {kind: len(numbers) for kind, numbers in undecided(connection).items()}
 
 
-def proposals(connection: Connection, kind: str, limit: int | None = None) -> list[Proposal]:
-    """What of a kind waits, the oldest first, up to a limit."""
-    return _proposals(connection, kind, undecided(connection)[kind][:limit])
+def proposals(connection: Connection, kind: str, limit: int | None = None, after: int = 0) -> list[Proposal]:
+    """What of a kind waits, the oldest first, up to a limit, after a number."""
+    return _proposals(connection, kind, _waiting(connection, kind, limit, after))
+
+
+def _waiting(connection: Connection, kind: str, limit: int | None, after: int) -> list[int]:
+    return [number for number in undecided(connection)[kind] if number > after][:limit]
+
+
+def was_proposed(connection: Connection, kind: str, number: int) -> bool:
+    """Whether there is, or was, something of this number to decide."""
+    table = tables.table_of(DECIDED[kind])
+    return connection.execute(select(table.c.id).where(table.c.id == number)).first() is not None
 
 
 def _proposals(connection: Connection, kind: str, numbers: Sequence[int]) -> list[Proposal]:
@@ -169,9 +179,9 @@ def deciders(connection: Connection, authors: Collection[str]) -> dict[str, list
 # Conflicts -------------------------------------------------------------------------------------------
 
 
-def conflicts(connection: Connection, limit: int | None = None) -> list[Conflict]:
-    """The conflicts that wait, the oldest first, up to a limit: with both versions."""
-    wanted = undecided(connection)["conflict"][:limit]
+def conflicts(connection: Connection, limit: int | None = None, after: int = 0) -> list[Conflict]:
+    """The conflicts that wait, the oldest first, up to a limit, after a number: with both versions."""
+    wanted = _waiting(connection, "conflict", limit, after)
     conflict, act, delivery = tables.Conflict, tables.Act, tables.Import
     asked = (
         select(

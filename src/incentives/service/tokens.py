@@ -47,6 +47,8 @@ SCOPES: Mapping[str, Scope] = {
     "plans:write": Scope(marked("Draft, submit and decide about plans"), _FINANCE),
     "months:read": Scope(marked("Read months and preview runs"), _FINANCE | {"auditor"}),
     "months:write": Scope(marked("Run and close months"), _FINANCE),
+    "decisions:read": Scope(marked("Read what waits for a decision"), _FINANCE | {"auditor"}),
+    "decisions:write": Scope(marked("Propose and decide adjustments, holds and conflicts"), _FINANCE),
     "payouts:read": Scope(marked("Fetch payroll files"), _FINANCE | {"payroll", "auditor"}),
     "payouts:acknowledge": Scope(marked("Confirm that payroll has its file"), _FINANCE | {"payroll"}),
     "pay:read": Scope(marked("Read statements, explanations and metrics"), _ALL_READERS),

@@ -3,8 +3,8 @@
 Only numbers of jobs go through it; what a job is stands in the books (:class:`~incentives.store.desk.Job`). So
 nothing is lost with it: what was not told here is found there. How far a job is stands here too, since on SQLite
 nobody else can write while somebody writes the books; and what jobs found that somebody wants to look at, which is
-soon no longer true and belongs neither into the books nor into their backups. And it counts what is counted together
-by everybody who serves, and worth nothing after an hour.
+soon no longer true and belongs neither into the books nor into their backups. And it counts what is counted
+together by everybody who serves, and worth nothing after an hour.
 
 SQLite: a file beside the books. PostgreSQL: a schema of its own, which ``incentives upgrade`` makes.
 """

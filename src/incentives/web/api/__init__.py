@@ -10,7 +10,7 @@ from flask_wtf import CSRFProtect
 
 from incentives.papers.languages import marked
 from incentives.web import errors
-from incentives.web.api import audit, facts, jobs, months, pay, payouts, plans
+from incentives.web.api import audit, decisions, facts, jobs, months, pay, payouts, plans
 from incentives.web.api.docs import chapters, shapes
 from incentives.web.api.frame import CONVERTERS, Api, Conflicting, Malformed, describe, token_or_address
 from incentives.web.api.shapes import properties_of
@@ -22,6 +22,7 @@ NOUNS = (
     plans.drafts,
     months.runs,
     months.months,
+    decisions.noun,
     jobs.noun,
     payouts.noun,
     pay.statements,

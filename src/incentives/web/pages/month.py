@@ -191,7 +191,7 @@ def _says(step: Found, period: Period) -> Sequence[str]:
         case "second-person":
             return _alone(period)
         case _:
-            return step.says
+            return [speak().told(each) for each in step.says]
 
 
 def _alone(period: Period) -> list[str]:
@@ -279,7 +279,7 @@ def step(month: str, step: str) -> Any:
         step=found,
         title=STEPS[found.name],
         mending=_mending(found, period.first),
-        says=found.says[(page - 1) * PAGE : page * PAGE],
+        says=[speak().told(each) for each in found.says[(page - 1) * PAGE : page * PAGE]],
         page=page,
         more=len(found.says) > page * PAGE,
     )
