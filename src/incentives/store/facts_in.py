@@ -194,9 +194,11 @@ class _Saving:
 
     def known(self, units: list[Unit] | None) -> dict[Unit, tuple[list[int], list[Row]]]:
         """What stands now, by unit: row numbers and contents. ``None``: of every unit there is."""
+        found: dict[Unit, tuple[list[int], list[Row]]] = {}
+        if units == []:  # most deliveries are a few events, and bring nothing of the other kinds
+            return found
         asked = select(self.table.c.id, *self.content).where(self.table.c.known_until.is_(None))
         asked = asked.order_by(self.table.c.id)
-        found: dict[Unit, tuple[list[int], list[Row]]] = {}
         for query in self._asking(asked, units):
             for number, *content in self.connection.execute(query):
                 row = tuple(content)
