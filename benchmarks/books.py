@@ -15,8 +15,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -182,9 +184,16 @@ def _empty_like(engine: Engine, folder: str) -> Engine:
 
 
 def _measure_one(engine: Engine, invoice_ids: list[str]) -> None:
-    """CPU from a payment's arrival until the ledger is right, each of another payee, in a process that has done
-    it for others."""
-    spent = []
+    """CPU from a payment's arrival until the ledger is right, each of another payee; in a process that has done it
+    for others and, as a server's, has not made a million records before."""
+    url = engine.url.render_as_string(hide_password=False)
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        spent = pool.submit(_payments, url, invoice_ids).result()
+    print(f"  one payment, CPU          {median(spent) * 1e3:10.1f} ms <= 30   (least {min(spent) * 1e3:.1f})")
+
+
+def _payments(url: str, invoice_ids: list[str]) -> list[float]:
+    engine, spent = engine_for(read_url(url)), []
     for number, invoice_id in enumerate(invoice_ids):
         event = Event(f"more-{number}", "payment", invoice_id, dt.date(2025, 12, 20), 100, source="bank")
         begun = time.process_time()
@@ -192,7 +201,7 @@ def _measure_one(engine: Engine, invoice_ids: list[str]) -> None:
         ran = run(engine, WHO)
         spent.append(time.process_time() - begun)
         assert ran.entries == 1, "a payment earns"
-    print(f"  one payment, CPU          {median(spent) * 1e3:10.1f} ms <= 30")
+    return spent
 
 
 def _arrives(engine: Engine, event: Event) -> None:

@@ -3,6 +3,7 @@
 ``python -m benchmarks.serving [--events 1000000] [--seconds 15] URL`` fills the store if it is empty, closes its
 quarter, serves it with gunicorn on two processes, and lets wrk (Debian: ``wrk``) ask, on the same cores. CPU is
 that of the server's processes; requests a second are what wrk saw while it took its own share of the machine.
+What the server logs comes on standard error.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ from incentives.web.settings import SECRET_KEY, read_settings
 
 READERS = 40
 CONNECTIONS = 16
+WARM_SECONDS = 15
+"""Each process puts each statement into words once."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def _people(engine: Engine) -> tuple[list[tuple[str, str]], str, list[str]]:
         statement = tables.Statement
         has_one = select(Account.payee_id).where(Account.payee_id == statement.payee_id).exists()
         asked = select(statement.quarter, statement.payee_id).where(~has_one).order_by(statement.payee_id)
-        issued = [tuple(row) for row in connection.execute(asked.limit(READERS))]
+        issued = [(row.quarter, row.payee_id) for row in connection.execute(asked.limit(READERS))]
         invoices = list(connection.execute(select(tables.Invoice.invoice_id).limit(5_000)).scalars())
     app = create_app(engine, read_settings(engine.url))
     password = secrets.token_urlsafe(24)
@@ -150,8 +153,9 @@ local n, run = 0, os.time()
 request = function()
   n = n + 1
   local id = "load-" .. run .. "-" .. n
-  local body = '{{"events": [{{"event_id": "' .. id .. '", "type": "payment", "source": "load", "occurred_on": "2026-01-15", '
-    .. '"amount": "1.00", "currency": "EUR", "invoice_id": "' .. invoices[n % #invoices + 1] .. '"}}]}}'
+  local body = '{{"events": [{{"event_id": "' .. id .. '", "type": "payment", "source": "load", '
+    .. '"occurred_on": "2026-01-15", "amount": "1.00", '
+    .. '"currency": "EUR", "invoice_id": "' .. invoices[n % #invoices + 1] .. '"}}]}}'
   return wrk.format("POST", "/api/v1/events", {{
     ["Authorization"] = "Bearer {bearer}", ["Content-Type"] = "application/json" }}, body)
 end
@@ -168,11 +172,11 @@ end
 
 
 def _ask(address: str, process: int, seconds: int, script: str) -> Asked:
-    """Let wrk ask for some seconds, after a few to warm up."""
+    """Let wrk ask for some seconds, once the server is warm."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script + _TALLY)
         file.flush()
-        _wrk(address, 3, file.name)
+        _wrk(address, WARM_SECONDS, file.name)
         before = _cpu_seconds(process)
         found = _wrk(address, seconds, file.name)
         used = _cpu_seconds(process) - before
