@@ -19,6 +19,7 @@ from incentives.papers.languages import MINUS
 from incentives.places import data_dir
 from incentives.store.upgrade import check_ready
 from incentives.web import accounts, api, attempts, errors, logs, operators, pages, single_sign_on
+from incentives.web.addresses import NumberInPath
 from incentives.web.forms import is_fragment
 from incentives.web.here import LANGUAGES, look_again, request_id, speak, today, viewer_or_none
 from incentives.web.places import places
@@ -93,6 +94,7 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
     app.extensions["api_limiter"] = limiter
     errors.set_up(app)
+    app.url_map.converters["int"] = NumberInPath
     pages.set_up(app)
     api.set_up(app, csrf, limiter)
     attempts.guard(app, *GUESSABLE)

@@ -14,6 +14,9 @@ from marshmallow import EXCLUDE, Schema, ValidationError
 from incentives.errors import Problem, Rejected, told
 from incentives.web.here import speak
 
+MANY = frozenset({"kinds", "number", "roles", "scopes"})
+"""Fields that a form sends once for each of several things; they are lists. Any other is sent once."""
+
 LONGEST = 2_000
 LONGEST_IN = {"name": 200, "token_name": 200, "email": 320, "document": 1_000_000}
 """How many characters a field takes: a reason, a question, and what is named here."""
@@ -27,8 +30,8 @@ def is_fragment() -> bool:
 class Form:
     """A form as it was typed.
 
-    Reading a field that holds too much raises :class:`Rejected` until the mistakes have been looked at: nothing is
-    done with it, and the page that shows them shows it.
+    Reading a field that holds too much, or was sent twice, raises :class:`Rejected` until the mistakes have been
+    looked at: nothing is done with it, and the page that shows them shows it.
     """
 
     def __init__(self, **typed: Any) -> None:
@@ -44,10 +47,10 @@ class Form:
 
     @classmethod
     def sent(cls) -> Form:
-        """What this request sends; a field that is sent several times is a list."""
+        """What this request sends."""
         lists = request.form.to_dict(flat=False)
-        form = cls(**{name: values[0] if len(values) == 1 else values for name, values in lists.items()})
-        found = [*_too_long(lists)]
+        form = cls(**{name: values if name in MANY else values[0] for name, values in lists.items()})
+        found = [*_too_long(lists), *_too_often(lists)]
         form.refuse(found)
         form._unseen = found
         return form
@@ -86,6 +89,13 @@ def _too_long(lists: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
             sizes = {"number": speak().integer(number), "most": speak().integer(most)}
             sentence = told("There are %(number)s characters; at most %(most)s are taken.", **sizes)
             yield Problem("form", 0, name, "too-long", sentence)
+
+
+def _too_often(lists: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    for name, values in lists.items():
+        if len(values) > 1 and name not in MANY:
+            sentence = told("It was sent %(number)s times.", number=speak().integer(len(values)))
+            yield Problem("form", 0, name, "twice", sentence, told("Send it once."))
 
 
 def _sentences(messages: Any) -> list[str]:

@@ -31,6 +31,7 @@ from incentives.service.checklist import Step
 from incentives.service.tokens import SCOPES
 from incentives.store.acts import Who
 from incentives.store.engine import writing
+from incentives.web.addresses import NumberInPath
 from incentives.web.here import books, viewer
 from incentives.web.policy import allow
 
@@ -211,16 +212,6 @@ class IdInPath(BaseConverter):
     """An id; what no id can be is not there."""
 
     regex = r"[^/\x00-\x1f\x7f]{1,100}"
-
-
-class NumberInPath(BaseConverter):
-    """A number that a database has."""
-
-    regex = "[1-9][0-9]{0,17}"
-
-    def to_python(self, value: str) -> int:
-        """As a number."""
-        return int(value)
 
 
 CONVERTERS: Mapping[str, tuple[type[BaseConverter], dict[str, Any]]] = {

@@ -100,10 +100,9 @@ def make_token() -> Any:
     form = Form(name=own.name, language=own.language, digest=own.digest)
     token_form = Form.sent()
     token_form.typed.setdefault("scopes", [])
-    scopes = request.form.getlist("scopes")
     days = int(typed) if (typed := str(token_form.typed.get("days", ""))).isdecimal() and len(typed) < 9 else 0
     try:
-        made = tokens.make(books(), who(), own.account_id, token_form["token_name"], scopes, days)
+        made = tokens.make(books(), who(), own.account_id, token_form["token_name"], token_form["scopes"], days)
     except Rejected as rejected:
         names = {"name": "token_name"}
         token_form.refuse(replace(each, path=names.get(each.path, each.path)) for each in rejected.problems)

@@ -25,7 +25,7 @@ def show() -> Any:
     if request.method == "POST":
         form = Form.sent()
         form.typed.setdefault("kinds", [])
-        kinds = request.form.getlist("kinds")
+        kinds = form["kinds"]
         private = current_app.extensions["settings"].private_hooks
         try:
             _, made = hooks.add(books(), who(), viewer().account_id, form["url"].strip(), kinds, private=private)

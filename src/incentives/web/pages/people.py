@@ -157,11 +157,10 @@ def _form(form: Form, template: str, **more: Any) -> str:
 
 
 def _person(form: Form) -> accounts.Person:
-    roles = form["roles"]
     return accounts.Person(
         email=form["email"],
         name=form["name"],
-        roles=[roles] if isinstance(roles, str) and roles else list(roles),
+        roles=list(form["roles"]),
         payee_id=form["payee_id"],
         language=form["language"],
         digest=form["digest"] or "off",

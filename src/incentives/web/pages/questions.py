@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 
 from incentives.errors import Rejected
 from incentives.papers.languages import marked
@@ -59,7 +60,7 @@ def _shown(form: Form, about: int = 0, status: int = 200) -> Any:
 def answer(act_id: int) -> Any:
     """Answer every line that was asked about together."""
     form = Form.sent()
-    numbers = [int(each) for each in request.form.getlist("number") if each.isascii() and each.isdigit()]
+    numbers = [int(each) for each in form["number"] if re.fullmatch("[0-9]{1,18}", each, re.ASCII)]
     if not str(form.typed.get("answer", "")).strip():
         form.errors["answer"] = [speak().say(marked("Write an answer."))]
     if form.errors:

@@ -482,7 +482,7 @@ def _at(text: str) -> int:
     versions = (read or {}).get("versions")
     if not isinstance(versions, list) or not versions:
         return 0
-    if asked.isdecimal() and int(asked) < len(versions):
+    if asked.isdecimal() and len(asked) < 10 and int(asked) < len(versions):
         return int(asked)
     plan = (read or {}).get("plan")
     rules = Known(reader()).rules()
