@@ -19,7 +19,7 @@ from incentives.calculation.explanation import Step, Why
 from incentives.calculation.lines import Finding, Line
 from incentives.engines.chunks import over
 from incentives.engines.memory import Memory
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told
 from incentives.feeds.folder import read_folder
 from model.histories import write_history
 from worlds import DAYS, World, law, rows, worlds
@@ -252,5 +252,5 @@ def _nothing(chunk: Chunk) -> None:
 
 
 def test_a_rejection_travels_with_its_problems() -> None:
-    rejected = Rejected([Problem("plan", 0, "tiers", "out-of-reach", "Too much.")])
+    rejected = Rejected([Problem("plan", 0, "tiers", "out-of-reach", Told("Too much."))])
     assert pickle.loads(pickle.dumps(rejected)).problems == rejected.problems

@@ -18,7 +18,7 @@ from incentives.calculation.metrics import Metrics
 from incentives.calculation.position import PositionRule
 from incentives.calculation.spiffs import spiff_lines
 from incentives.calculation.streams import Streams
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, told
 from incentives.facts import Facts, Invoice, covers
 from incentives.money import EXACT, LIMIT_MINOR
 from incentives.rules.plan import Plan
@@ -76,8 +76,8 @@ def check_reach(lines: Sequence[Line]) -> None:
             0,
             f"{line.payee_id}, {line.cause}",
             "out-of-reach",
-            f"The amount would have {len(str(abs(line.amount_minor)))} digits.",
-            "Look for an amount, a rate or a factor that is far too large.",
+            told("The amount would have %(number)s digits.", number=len(str(abs(line.amount_minor)))),
+            told("Look for an amount, a rate or a factor that is far too large."),
         )
         for line in lines
         if not -LIMIT_MINOR < line.amount_minor < LIMIT_MINOR

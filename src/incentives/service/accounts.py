@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from incentives.documents.written import nearest, shown
-from incentives.errors import Problem, Rejected, told
+from incentives.errors import NO_CURE, Problem, Rejected, Told, told
 from incentives.service.access import ROLES, NotThere
 from incentives.store import tables
 from incentives.store.acts import Who, record
@@ -70,8 +70,8 @@ def change(engine: Engine, who: Who, account_id: int, person: Person, *, active:
         values = _values(person) | {"active": active}
         own = ("email", "role_names", "payee_id", "active")
         if before["email"] == who.actor and any(before[name] != values[name] for name in own):
-            sentence = "Nobody changes their own address, roles or payee, or switches themselves off."
-            problems.append(_problem("roles", "second-person", sentence, "Ask a colleague."))
+            sentence = told("Nobody changes their own address, roles or payee, or switches themselves off.")
+            problems.append(_problem("roles", "second-person", sentence, told("Ask a colleague.")))
         if before["email"] != values["email"] and _has_acted(connection, before["email"]):
             sentence = told("%(email)s stays: the books know by it who did something.", email=before["email"])
             problems.append(_problem("email", "has-acted", sentence, told("They sign in with it as before.")))
@@ -113,10 +113,11 @@ def _taken(
     """What another account has already: the address, and the payee where this one is to be in use."""
     found = []
     if _of_email(connection, person.email) not in (None, account_id):
-        found.append(_problem("email", "taken", f"{person.email} has an account.", "Change that one."))
+        sentence = told("%(email)s has an account.", email=person.email)
+        found.append(_problem("email", "taken", sentence, told("Change that one.")))
     if active and person.payee_id and _of_payee(connection, person.payee_id) not in (None, account_id):
-        sentence = f"{person.payee_id} has another account."
-        found.append(_problem("payee_id", "taken", sentence, "Switch that one off first."))
+        sentence = told("%(payee)s has another account.", payee=person.payee_id)
+        found.append(_problem("payee_id", "taken", sentence, told("Switch that one off first.")))
     return found
 
 
@@ -154,28 +155,34 @@ def _mistakes(connection: Connection, person: Person) -> list[Problem]:
     found = []
     local, at, domain = person.email.strip().partition("@")
     if not (local and at and domain) or any(each.isspace() for each in person.email.strip()):
-        found.append(_problem("email", "unreadable", f"{shown(person.email)} is not an e-mail address.", ""))
+        sentence = told("%(found)s is not an e-mail address.", found=shown(person.email))
+        found.append(_problem("email", "unreadable", sentence))
     if not person.name.strip():
-        found.append(_problem("name", "missing", "A name is missing.", "Write the person's name."))
+        found.append(_problem("name", "missing", told("A name is missing."), told("Write the person's name.")))
     for role in person.roles:
         if role not in ROLES:
             near = nearest(role, ROLES)
-            cure = f"Did you mean {near}?" if near else f"Choose from {', '.join(ROLES)}."
-            found.append(_problem("roles", "unknown", f"{shown(role)} is not a role.", cure))
+            cure = told("Choose from %(words)s.", words=", ".join(ROLES))
+            if near:
+                cure = told("Did you mean %(near)s?", near=near)
+            found.append(_problem("roles", "unknown", told("%(found)s is not a role.", found=shown(role)), cure))
     if not person.roles:
-        found.append(_problem("roles", "missing", "Without a role there is nothing to see.", "Choose a role."))
+        sentence = told("Without a role there is nothing to see.")
+        found.append(_problem("roles", "missing", sentence, told("Choose a role.")))
     if person.language not in LANGUAGES:
-        found.append(_problem("language", "unknown", f"{shown(person.language)} is not spoken here.", "en or nl."))
+        sentence = told("%(found)s is not spoken here.", found=shown(person.language))
+        found.append(_problem("language", "unknown", sentence, told("en or nl.")))
     payee = tables.Payee
     known = select(payee.id).where(payee.payee_id == person.payee_id, payee.known_until.is_(None))
     if person.payee_id and connection.execute(known).first() is None:
-        sentence = f"No payee {shown(person.payee_id)} is known."
-        found.append(_problem("payee_id", "unknown", sentence, "Check the id, or import the payee first."))
+        sentence = told("No payee %(id)s is known.", id=shown(person.payee_id))
+        cure = told("Check the id, or import the payee first.")
+        found.append(_problem("payee_id", "unknown", sentence, cure))
     if {"rep", "manager"} & set(person.roles) and not person.payee_id:
-        sentence = "A rep or manager is somebody who is paid: their payee is missing."
-        found.append(_problem("payee_id", "missing", sentence, "Choose the payee."))
+        sentence = told("A rep or manager is somebody who is paid: their payee is missing.")
+        found.append(_problem("payee_id", "missing", sentence, told("Choose the payee.")))
     return found
 
 
-def _problem(path: str, code: str, sentence: str, cure: str) -> Problem:
+def _problem(path: str, code: str, sentence: Told, cure: Told = NO_CURE) -> Problem:
     return Problem("account", 0, path, code, sentence, cure)

@@ -20,7 +20,7 @@ from typing import IO
 
 from sqlalchemy import Engine
 
-from incentives.errors import Problem, Rejected, as_plain, from_plain, told
+from incentives.errors import Problem, Rejected, Told, as_plain, from_plain, told
 from incentives.feeds.documents import COMPANY, PLANS
 from incentives.feeds.tables import Progress
 from incentives.service.access import NotThere
@@ -167,18 +167,21 @@ def _unpacked(folder: Path, files: Iterable[tuple[str, IO[bytes]]]) -> None:
             continue
         number += 1
         if target.exists():
-            _refuse(name, "twice", "There are two files of this name.", "Leave one of them out.")
+            _refuse(name, "twice", told("There are two files of this name."), told("Leave one of them out."))
         if number > MOST_FILES:
-            _refuse(name, "too-many", f"There are more than {MOST_FILES} files.", "Bring them in parts.")
+            sentence = told("There are more than %(most)s files.", most=MOST_FILES)
+            _refuse(name, "too-many", sentence, told("Bring them in parts."))
         with target.open("wb") as written:
             while block := content.read(1024 * 1024):
                 left -= len(block)
                 if left < 0:
-                    _refuse(name, "too-large", "It is too large when it is unpacked.", "Bring it in parts.")
+                    sentence = told("It is too large when it is unpacked.")
+                    _refuse(name, "too-large", sentence, told("Bring it in parts."))
                 written.write(block)
     if not number:
-        cure = f"Choose {COMPANY}, plans, or tables such as invoices.csv and events.csv."
-        _refuse("delivery", "nothing-to-read", "No .csv and no .toml file is among them.", cure)
+        sentence = told("No .csv and no .toml file is among them.")
+        cure = told("Choose company.toml, plans, or tables such as invoices.csv and events.csv.")
+        _refuse("delivery", "nothing-to-read", sentence, cure)
 
 
 def _flat(files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[bytes]]]:
@@ -198,7 +201,8 @@ def _flat(files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[byte
                     with packed.open(each) as inside:
                         yield each.filename, inside
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error):
-            _refuse(name, "unreadable-zip", "It cannot be unpacked.", "Make the zip again, without a password.")
+            cure = told("Make the zip again, without a password.")
+            _refuse(name, "unreadable-zip", told("It cannot be unpacked."), cure)
 
 
 def _lists_too_much(content: IO[bytes]) -> bool:
@@ -219,5 +223,5 @@ def _target(folder: Path, name: str) -> Path | None:
     return folder / PLANS / last if last.endswith(".toml") and last != COMPANY else folder / last
 
 
-def _refuse(name: str, code: str, sentence: str, cure: str) -> None:
+def _refuse(name: str, code: str, sentence: Told, cure: Told) -> None:
     raise Rejected([Problem(name, 0, "files", code, sentence, cure)])

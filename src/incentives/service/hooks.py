@@ -35,7 +35,7 @@ from standardwebhooks import Webhook
 
 from incentives.calendar import month_name
 from incentives.documents.written import shown
-from incentives.errors import Problem, Rejected, told
+from incentives.errors import Problem, Rejected, Told, told
 from incentives.papers.languages import marked
 from incentives.service.access import NotThere
 from incentives.service.telling import keep_told_through, proposals, quarter_that_ends, told_through
@@ -202,12 +202,15 @@ def send_again(engine: Engine, hook_id: int, call_id: int, now: dt.datetime) -> 
 def _mistakes(url: str, kinds: Collection[str], private: bool) -> Iterator[Problem]:
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not kinds:
-        sentence = f"{shown(unknown[0])} is nothing to be told of." if unknown else "It would be told of nothing."
-        yield Problem("hook", 0, "kinds", "unknown", sentence, "Choose what it is told of.")
+        sentence = told("It would be told of nothing.")
+        if unknown:
+            sentence = told("%(found)s is nothing to be told of.", found=shown(unknown[0]))
+        yield Problem("hook", 0, "kinds", "unknown", sentence, told("Choose what it is told of."))
     try:
         _address_of(url, private)
     except _Refused as refused:
-        yield Problem("hook", 0, "url", "unreachable", told(str(refused)), "https://hooks.example.com/incentives")
+        cure = Told("https://hooks.example.com/incentives")
+        yield Problem("hook", 0, "url", "unreachable", told(str(refused)), cure)
 
 
 # What happened ---------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from incentives.calculation.lines import Line
 from incentives.calculation.waiting import waiting
 from incentives.calendar import Period, month_name, period_of, periods
 from incentives.engines.chunks import over
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, told
 from incentives.facts import Language, Membership, Payee
 from incentives.ledger.entries import Entry
 from incentives.ledger.pay import Payout
@@ -212,8 +212,12 @@ def printed(
         done = _papers(connection, quarter.first)
     if not issued:
         name = month_name(quarter.first)
-        sentence = f"Nothing was issued to {payee_id or 'anybody'} for the quarter from {name}."
-        raise Rejected([Problem("statements", 0, "payee", "unknown", sentence, "Check the id.")])
+        sentence = told("Nothing was issued to anybody for the quarter from %(month)s.", month=name)
+        if payee_id:
+            sentence = told(
+                "Nothing was issued to %(payee)s for the quarter from %(month)s.", payee=payee_id, month=name
+            )
+        raise Rejected([Problem("statements", 0, "payee", "unknown", sentence, told("Check the id."))])
     from incentives.papers.statement.pdf import Job, render_many  # a second to load: only who prints waits for it
 
     missing = [each for each in issued if each.payee_id not in done]
@@ -238,8 +242,12 @@ def _issued_quarter(connection: Connection, day: dt.date) -> tuple[Period, str]:
     close = closed(connection, period_of(quarter.last, "month", 1).first)
     if close is None:
         name = month_name(quarter.last)
-        sentence = f"The quarter from {month_name(quarter.first)} has no statements yet: {name} is open."
-        cure = f"Close it first: incentives close {name}"
+        sentence = told(
+            "The quarter from %(first)s has no statements yet: %(month)s is open.",
+            first=month_name(quarter.first),
+            month=name,
+        )
+        cure = told("Close it first: incentives close %(month)s", month=name)
         raise Rejected([Problem("statements", 0, "", "open", sentence, cure)])
     return quarter, close.seal
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from incentives.documents.written import shown
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told, told
 from incentives.service.access import NotThere
 from incentives.service.accounts import LANGUAGES, end_all
 from incentives.store import tables
@@ -74,8 +74,8 @@ def find(connection: Connection, email: str, now: dt.datetime) -> Listed:
     """The account with an address; :class:`Rejected` where there is none."""
     found = connection.execute(_asked(now).where(Account.email == email.strip().lower())).one_or_none()
     if found is None:
-        sentence = f"No account {shown(email)} is known."
-        raise Rejected([_problem("email", "unknown", sentence, "incentives user list names them all.")])
+        sentence = told("No account %(email)s is known.", email=shown(email))
+        raise Rejected([_problem("email", "unknown", sentence, told("incentives user list names them all."))])
     return _listed(found)
 
 
@@ -226,11 +226,13 @@ def prefer(engine: Engine, who: Who, account_id: int, name: str, language: str, 
     """What somebody says of their own account: name, language, and how often they get an e-mail."""
     problems = []
     if not name.strip():
-        problems.append(_problem("name", "missing", "A name is missing.", "Write your name."))
+        problems.append(_problem("name", "missing", told("A name is missing."), told("Write your name.")))
     if language not in LANGUAGES:
-        problems.append(_problem("language", "unknown", f"{shown(language)} is not spoken here.", "en or nl."))
+        sentence = told("%(found)s is not spoken here.", found=shown(language))
+        problems.append(_problem("language", "unknown", sentence, told("en or nl.")))
     if digest not in DIGESTS:
-        problems.append(_problem("digest", "unknown", f"{shown(digest)} is not a choice.", ", ".join(DIGESTS)))
+        sentence = told("%(found)s is not a choice.", found=shown(digest))
+        problems.append(_problem("digest", "unknown", sentence, Told(", ".join(DIGESTS))))
     if problems:
         raise Rejected(problems)
     with writing(engine) as connection:
@@ -250,5 +252,5 @@ def _email_of(connection: Connection, account_id: int) -> str:
     return email
 
 
-def _problem(path: str, code: str, sentence: str, cure: str) -> Problem:
+def _problem(path: str, code: str, sentence: Told, cure: Told) -> Problem:
     return Problem("account", 0, path, code, sentence, cure)

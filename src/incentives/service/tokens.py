@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, insert, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from incentives.documents.written import nearest, shown
-from incentives.errors import Problem, Rejected
+from incentives.errors import Problem, Rejected, Told, told
 from incentives.papers.languages import marked
 from incentives.service.access import NotThere, Viewer, viewer_of
 from incentives.store.acts import Who, record
@@ -200,25 +200,31 @@ def _kept(row: Any) -> Kept:
 def _mistakes(account: Viewer, name: str, scopes: Collection[str], days: int) -> list[Problem]:
     found = []
     if not name.strip():
-        found.append(_problem("name", "missing", "A name is missing.", "Say which program it is for."))
+        cure = told("Say which program it is for.")
+        found.append(_problem("name", "missing", told("A name is missing."), cure))
     if not scopes:
-        found.append(_problem("scopes", "missing", "Without a scope it opens nothing.", "Choose a scope."))
+        sentence = told("Without a scope it opens nothing.")
+        found.append(_problem("scopes", "missing", sentence, told("Choose a scope.")))
     for scope in scopes:
         if scope not in SCOPES:
             near = nearest(scope, SCOPES)
-            cure = f"Did you mean {near}?" if near else f"Choose from {', '.join(SCOPES)}."
-            found.append(_problem("scopes", "unknown", f"{shown(scope)} is not a scope.", cure))
+            cure = told("Choose from %(words)s.", words=", ".join(SCOPES))
+            if near:
+                cure = told("Did you mean %(near)s?", near=near)
+            found.append(
+                _problem("scopes", "unknown", told("%(found)s is not a scope.", found=shown(scope)), cure)
+            )
         elif not account.has(*SCOPES[scope].roles):
-            sentence = f"{account.name} has no role that reaches {scope}."
-            cure = f"It needs one of {', '.join(sorted(SCOPES[scope].roles))}."
+            sentence = told("%(name)s has no role that reaches %(scope)s.", name=account.name, scope=scope)
+            cure = told("It needs one of %(words)s.", words=", ".join(sorted(SCOPES[scope].roles)))
             found.append(_problem("scopes", "out-of-reach", sentence, cure))
     if not 1 <= days <= LONGEST_DAYS:
-        sentence = f"A token is good for 1 to {LONGEST_DAYS} days."
-        found.append(_problem("days", "out-of-range", sentence, "Choose another number of days."))
+        sentence = told("A token is good for 1 to %(most)s days.", most=LONGEST_DAYS)
+        found.append(_problem("days", "out-of-range", sentence, told("Choose another number of days.")))
     return found
 
 
-def _problem(path: str, code: str, sentence: str, cure: str) -> Problem:
+def _problem(path: str, code: str, sentence: Told, cure: Told) -> Problem:
     return Problem("token", 0, path, code, sentence, cure)
 
 
