@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from incentives.calculation.explanation import Step, Why
 from incentives.calculation.lines import Finding, Line, LineKind, MetricValue
 from incentives.calendar import period_of
-from incentives.errors import Rejected
+from incentives.errors import Rejected, Told
 from incentives.facts import Company, Payee
 from incentives.ledger.pay import Payout, payouts
 from incentives.ledger.payroll import PROFILE_SETTINGS
@@ -174,8 +174,8 @@ def tables(out: Path, lines: list[Line]) -> dict[str, str]:
         MetricValue("north", MARCH, "low_risk_growth", "all", -250_001),
     ]
     findings = [
-        Finding("no_plan", "i2", "=p", "e9", "=1 has no plan"),
-        Finding("left", "i1", "p1", "e2", "left, on 2026-01-31"),
+        Finding("no_plan", "i2", "=p", "e9", Told("=1 has no plan")),
+        Finding("left", "i1", "p1", "e2", Told("left, on 2026-01-31")),
     ]
     write_tables(out, lines, march(lines), values, findings)
     return {path.name: path.read_bytes().decode() for path in sorted(out.iterdir())}
@@ -238,7 +238,7 @@ def test_ids_are_written_exactly(tmp_path: Path) -> None:
 
 def test_a_table_that_cannot_be_finished_leaves_the_old_ones_alone(tmp_path: Path) -> None:
     before = tables(tmp_path, LINES)
-    unwritable = Finding("left", message="\ud800")  # exceptions.csv comes last, after three finished tables
+    unwritable = Finding("left", message=Told("\ud800"))  # exceptions.csv comes last, after three finished tables
     with pytest.raises(UnicodeEncodeError):
         write_tables(tmp_path, LINES[:1], [], [], [unwritable])
     assert {path.name: path.read_bytes().decode() for path in sorted(tmp_path.iterdir())} == before

@@ -95,8 +95,8 @@ class Problem:
     line: int
     path: str
     code: str
-    sentence: str
-    cure: str = ""
+    sentence: Told
+    cure: Told = NO_CURE
 
     @property
     def said(self) -> Told:

@@ -14,6 +14,7 @@ from incentives.calculation.explanation import Step, Value, Why
 from incentives.calculation.lines import Finding, Line
 from incentives.calculation.metrics import Metrics
 from incentives.calendar import Period, Unit, period_of, periods
+from incentives.errors import told
 from incentives.facts import Membership, covers
 from incentives.money import EXACT, PPM, largest_remainder, rounded
 from incentives.rules.measures import Gate, Measure, Scale
@@ -187,7 +188,12 @@ class Bonuses:
             (role, share_ppm) for role, share_ppm in component.shares_ppm.items() if members[role] and share_ppm
         ]
         if not present:
-            message = f"Nobody of {team} shares the {component.name} pool of {period.first}."
+            message = told(
+                "Nobody of %(team)s shares the %(component)s pool of %(day)s.",
+                team=team,
+                component=component.name,
+                day=period.first,
+            )
             self.book.findings.add(Finding("no_members", message=message))
             return ()
         found = []
@@ -248,7 +254,12 @@ class Bonuses:
                 continue
             target_minor = self.book.target(plan, name, period.first, payee_id, team)
             if target_minor is None:
-                message = f"There is no target for {name} of {payee_id or team} from {period.first}."
+                message = told(
+                    "There is no target for %(component)s of %(owner)s from %(day)s.",
+                    component=name,
+                    owner=payee_id or team,
+                    day=period.first,
+                )
                 self.book.findings.add(Finding("missing_target", payee_id=payee_id, message=message))
                 continue
             why = self._target_why(plan, version, component, period, target_minor, payee_id, team)

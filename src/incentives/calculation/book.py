@@ -17,6 +17,7 @@ from incentives.calculation.credits import Share, shares
 from incentives.calculation.lines import Finding, FindingKind
 from incentives.calculation.position import Movement, PositionRule, contract_day, movements
 from incentives.calculation.timeline import Timeline, paid_up, timeline
+from incentives.errors import marked, told
 from incentives.facts import (
     Assignment,
     CreditRecord,
@@ -114,11 +115,13 @@ class Book:
         naming: list[Event] = []
         for event in (*once.values(), *others.values(), *versions):
             if conflicts and event.ref in conflicts:
-                self._find("conflict", event, "has come in two versions; neither counts until one is chosen")
+                text = marked("Event %(event)s has come in two versions; neither counts until one is chosen.")
+                self._find("conflict", event, text)
                 continue
             currency = self.invoices[event.invoice_id].currency
             if event.currency and event.currency != currency:
-                self._find("wrong_currency", event, f"is in {event.currency}, its invoice in {currency}")
+                text = marked("Event %(event)s is in %(currency)s, its invoice in %(other)s.")
+                self._find("wrong_currency", event, text, currency=event.currency, other=currency)
                 continue
             cause = f"{event.source}/{event.event_id}" if event.event_id in twice else event.event_id
             self._events.setdefault(event.invoice_id, []).append((event, cause))
@@ -127,10 +130,11 @@ class Book:
         for event in naming:
             for named in filter(None, (event.payment_id, event.reverses)):
                 if self.ref_named(event, named) is None:
-                    self._find("unknown_reference", event, f"names {named}, which this invoice does not know")
+                    text = marked("Event %(event)s names %(named)s, which this invoice does not know.")
+                    self._find("unknown_reference", event, text, named=named)
 
-    def _find(self, what: FindingKind, event: Event, says: str) -> None:
-        message = f"Event {event.event_id} {says}."
+    def _find(self, what: FindingKind, event: Event, text: str, **values: str) -> None:
+        message = told(text, event=event.event_id, **values)
         self.findings.add(Finding(what, event.invoice_id, "", event.event_id, message))
 
     def ref_named(self, event: Event, named: str) -> EventRef | None:

@@ -15,6 +15,7 @@ from incentives.calculation.credits import own
 from incentives.calculation.lines import Finding
 from incentives.calculation.position import Movement, PositionRule
 from incentives.calculation.segments import Part, Pile, Segment, give_back
+from incentives.errors import told
 from incentives.facts import Event, EventRef, Invoice
 from incentives.rules.commission import Base
 
@@ -109,7 +110,12 @@ class CashBook:
             return plan_minor, None
         if payee_id is None:
             return 0, None
-        message = f"There is no rate from {invoice.currency} to {currency} on {event.occurred_on}."
+        message = told(
+            "There is no rate from %(before)s to %(now)s on %(day)s.",
+            before=invoice.currency,
+            now=currency,
+            day=event.occurred_on,
+        )
         return 0, Finding("missing_fx_rate", invoice.invoice_id, payee_id, event.event_id, message)
 
 

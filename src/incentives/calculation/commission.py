@@ -20,6 +20,7 @@ from incentives.calculation.position import Movement
 from incentives.calculation.reasons import CommissionWhy, StepTaken, Undone
 from incentives.calculation.segments import Part, Pile, give_back
 from incentives.calendar import period_of
+from incentives.errors import marked, told
 from incentives.facts import Event
 from incentives.money import PPM, convert, rounded
 from incentives.rules.plan import Plan
@@ -209,9 +210,8 @@ class Follower:
         event, invoice = movement.event, holding.invoice
         holding.pile.add(Money(movement.on, event, movement.cause, amount, 0, 0, uncredited))
         if what and what != "no_plan":
-            message = _NOTHING[what].format(
-                plan=self.plan.name, component=self.component, on=movement.on, currency=invoice.currency
-            )
+            says = {"plan": self.plan.name, "component": self.component, "currency": invoice.currency}
+            message = told(_NOTHING[what], on=movement.on, **says)
             event_id = event.event_id if event is not None else ""
             self.findings.append(Finding(what, invoice.invoice_id, self.payee_id, event_id, message))
 
@@ -433,11 +433,19 @@ class Follower:
 
 
 _NOTHING: dict[FindingKind, str] = {
-    "before_first_version": "{plan} has no version yet on the rule date; the money of {on} earned nothing.",
-    "left": "Cash of {on} came too long after the payee left; it earned nothing under {component}.",
-    "missing_fx_rate": "There is no rate from {currency} on {on}; the money earned nothing under {component}.",
-    "missing_target": "There is no target for {component} in the window of {on}; the money earned nothing.",
-    "no_match": "A multiplier of {component} knows no factor for this invoice on {on}; the money earned nothing.",
+    "before_first_version": marked(
+        "%(plan)s has no version yet on the rule date; the money of %(on)s earned nothing."
+    ),
+    "left": marked("Cash of %(on)s came too long after the payee left; it earned nothing under %(component)s."),
+    "missing_fx_rate": marked(
+        "There is no rate from %(currency)s on %(on)s; the money earned nothing under %(component)s."
+    ),
+    "missing_target": marked(
+        "There is no target for %(component)s in the window of %(on)s; the money earned nothing."
+    ),
+    "no_match": marked(
+        "A multiplier of %(component)s knows no factor for this invoice on %(on)s; the money earned nothing."
+    ),
 }
 
 

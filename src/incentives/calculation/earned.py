@@ -176,7 +176,11 @@ class Calculation:
                 if amount <= 0 or any(book.is_on_plan(plan, movement.on, payee_id) for plan in per_event):
                     continue
                 event_id = movement.event.event_id if per_event and movement.event else ""
-                message = f"{payee_id} is credited as {credit.role} but on no plan; the money earns nothing."
+                message = told(
+                    "%(payee)s is credited as %(role)s but on no plan; the money earns nothing.",
+                    payee=payee_id,
+                    role=credit.role,
+                )
                 yield Finding("no_plan", invoice.invoice_id, payee_id, event_id, message)
 
 

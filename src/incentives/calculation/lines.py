@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from incentives.calculation.explanation import Step, Why
+from incentives.errors import NO_CURE, Told
 
 LineKind = Literal[
     "earning",
@@ -73,7 +74,7 @@ class Finding:
     invoice_id: str = ""
     payee_id: str = ""
     event_id: str = ""
-    message: str = ""
+    message: Told = NO_CURE
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -13,6 +13,7 @@ from incentives.calculation.explanation import Step, Why
 from incentives.calculation.lines import Finding, Line
 from incentives.calculation.position import Movement
 from incentives.calculation.timeline import INVOICES, OrderKey
+from incentives.errors import told
 from incentives.facts import Event, Invoice, covers
 from incentives.money import EXACT
 from incentives.rules.plan import Plan, Version
@@ -146,7 +147,11 @@ def _reaches_minimum(book: Book, plan: Plan, spiff: Spiff, invoice: Invoice, pay
     net = sum(line.net_minor for line in invoice.lines if line.commissionable)
     net_minor = book.converted(net, invoice.currency, plan.currency, invoice.issued_on)
     if net_minor is None:
-        message = f"There is no rate from {invoice.currency} on {invoice.issued_on} to compare with the minimum."
+        message = told(
+            "There is no rate from %(currency)s on %(day)s to compare with the minimum.",
+            currency=invoice.currency,
+            day=invoice.issued_on,
+        )
         book.findings.add(Finding("missing_fx_rate", invoice.invoice_id, payee_id, "", message))
         return False
     return net_minor >= spiff.minimum_minor

@@ -13,7 +13,7 @@ import structlog
 from huey import Huey, crontab
 from sqlalchemy import Engine
 
-from incentives.errors import IncentivesError, Rejected, as_plain
+from incentives.errors import IncentivesError, Rejected, as_plain, told
 from incentives.jobs import desk
 from incentives.jobs.registry import KINDS, Found, Progress
 from incentives.service.access import viewer_of
@@ -62,9 +62,9 @@ def _done(engine: Engine, job: desk.Job, progress: Progress) -> tuple[str, Mappi
         return "failed", {"problems": [as_plain(each.whole) for each in rejected.problems]}
     except NotReady as blocked:
         found = [sentence for step in blocked.steps if step.blocks for sentence in (*step.found[:10], step.cure)]
-        return "failed", {"problems": [str(blocked), *found]}
+        return "failed", {"problems": [as_plain(each) for each in (*blocked.args, *found)]}
     except IncentivesError as error:
-        return "failed", {"problems": [str(error)]}
+        return "failed", {"problems": [as_plain(each) for each in error.args]}
     except Exception as error:
         _log.error("unforeseen", job=job.number, kind=job.kind, exc_info=error)
         return "failed", {"problems": []}
@@ -80,7 +80,9 @@ def _who(engine: Engine, job: desk.Job, roles: frozenset[str]) -> Who:
     with reading(engine) as connection:
         viewer = viewer_of(connection, job.account_id, now.date())
     if viewer is None or (roles and not viewer.has(*roles)):
-        raise NoLonger("Whoever asked for this may not do it any more. Somebody who may can ask for it again.")
+        raise NoLonger(
+            told("Whoever asked for this may not do it any more. Somebody who may can ask for it again.")
+        )
     return Who(viewer.actor, now, str(job.arguments.get("reason", "")).strip(), request_of(job.number))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, or_, select
 
 from incentives.calculation.lines import Finding
 from incentives.calendar import Period, month_name
-from incentives.errors import Problem, from_plain
+from incentives.errors import Problem, Told, from_plain, marked, told
 from incentives.store import tables
 from incentives.store.closes import holds_in_force, open_questions, undecided
 
@@ -23,8 +23,8 @@ class Step:
     """One step of the checklist: what it found, and how to get on. ``waived`` is the reason that was given."""
 
     name: str
-    found: tuple[str, ...]
-    cure: str
+    found: tuple[Told, ...]
+    cure: Told
     may_be_waived: bool = True
     waived: str = ""
 
@@ -63,39 +63,39 @@ def checklist(
     ``prepared`` is how it stood before that run.
     """
     waiting = undecided(connection)
-    found: dict[str, tuple[Iterable[str], str]] = {
-        "month": (_not_over(month, today), f"Wait until {month.last} is over."),
+    found: dict[str, tuple[Iterable[Told], Told]] = {
+        "month": (_not_over(month, today), told("Wait until %(day)s is over.", day=month.last)),
         "imports": (
             _left_out(connection),
-            "Mend the rows at their source and bring them again: incentives import FOLDER",
+            told("Mend the rows at their source and bring them again: incentives import FOLDER"),
         ),
         "conflicts": (
             _conflicts(connection, waiting["conflict"]),
-            "Say which content counts: incentives decide conflict N keep|replace --reason …",
+            told("Say which content counts: incentives decide conflict N keep|replace --reason …"),
         ),
         "exceptions": (
             (finding.message for finding in new_findings(connection, findings)),
-            "Give the credit a plan, the currency a rate, the target an amount, and bring it.",
+            told("Give the credit a plan, the currency a rate, the target an amount, and bring it."),
         ),
         "approvals": (
             _undecided(waiting),
-            "Somebody else decides: incentives decide KIND N approve|reject",
+            told("Somebody else decides: incentives decide KIND N approve|reject"),
         ),
         "questions": (
-            (f"Question {n} of {key[0]} about {key[4]} has no answer." for n, key in open_questions(connection)),
-            'Answer it: incentives answer N "…"',
+            _unanswered(connection),
+            told('Answer it: incentives answer N "…"'),
         ),
         "holds": (
-            (f"Hold {e.hold_id} keeps {e.kind} {e.subject}: {e.reason}" for e in holds_in_force(connection)),
-            "Release it, or keep it and say so.",
+            _holds(connection),
+            told("Release it, or keep it and say so."),
         ),
         "payroll": (
-            (str(problem) for problem in payroll),
-            "Bring what is missing; waived, the payout file is made once it is there.",
+            (problem.whole for problem in payroll),
+            told("Bring what is missing; waived, the payout file is made once it is there."),
         ),
         "second-person": (
             _alone(month, closer, prepared),
-            "Ask a colleague to run again, or to close.",
+            told("Ask a colleague to run again, or to close."),
         ),
     }
     return [
@@ -121,46 +121,88 @@ def new_findings(connection: Connection, findings: Iterable[Finding]) -> list[Fi
     return sorted(each for each in findings if each.what != "conflict" and finding_key(each) not in passed)
 
 
-def _not_over(month: Period, today: dt.date) -> list[str]:
-    return [] if today > month.last else [f"{month_name(month.first)} is not over: today is {today}."]
+def _not_over(month: Period, today: dt.date) -> Iterator[Told]:
+    if today <= month.last:
+        yield told("%(month)s is not over: today is %(day)s.", month=month_name(month.first), day=today)
 
 
-def _left_out(connection: Connection) -> list[str]:
+def _left_out(connection: Connection) -> list[Told]:
     """Rows that an import since the last close left out."""
     last = connection.execute(select(tables.Close.act_id).order_by(tables.Close.month.desc()).limit(1)).scalar()
     asked = select(tables.Import.act_id, tables.Import.name, tables.Import.left_out)
     rows = connection.execute(asked.where(tables.Import.act_id > (last or 0)).order_by(tables.Import.act_id))
     return [
-        f"Import {act_id} of {name} left out: {from_plain(problem)}"
+        told(
+            "Import %(number)s of %(name)s left out: %(problem)s",
+            number=act_id,
+            name=name,
+            problem=from_plain(problem),
+        )
         for act_id, name, left_out in rows
         for problem in json.loads(left_out)
     ]
 
 
-def _conflicts(connection: Connection, numbers: Collection[int]) -> list[str]:
+_CAME_AGAIN = {
+    "event": marked("Conflict %(number)s: event %(id)s came again with other content: %(content)s"),
+    "invoice": marked("Conflict %(number)s: invoice %(id)s came again with other content: %(content)s"),
+}
+
+
+def _conflicts(connection: Connection, numbers: Collection[int]) -> list[Told]:
     conflict = tables.Conflict
     asked = select(conflict.id, conflict.kind, conflict.subject, conflict.content).where(conflict.id.in_(numbers))
     return [
-        f"Conflict {number}: {kind} {subject} came again with other content: {content}"
+        told(_CAME_AGAIN[kind], number=number, id=subject, content=content)
         for number, kind, subject, content in connection.execute(asked.order_by(conflict.id))
     ]
 
 
-def _undecided(waiting: Mapping[str, list[int]]) -> list[str]:
+_WAITS = {
+    "adjustment": marked("Adjustment %(number)s waits for approval."),
+    "hold": marked("Hold %(number)s waits for approval."),
+    "release": marked("Release %(number)s waits for approval."),
+}
+
+
+def _undecided(waiting: Mapping[str, list[int]]) -> list[Told]:
     """Proposals that wait. A rule that nobody approved yet is not in force, and stands in nobody's way."""
-    kinds = ("adjustment", "hold", "release")
-    return [f"{kind.capitalize()} {number} waits for approval." for kind in kinds for number in waiting[kind]]
+    return [told(text, number=number) for kind, text in _WAITS.items() for number in waiting[kind]]
 
 
-def _alone(month: Period, closer: str, prepared: Preparation) -> Iterator[str]:
+def _unanswered(connection: Connection) -> list[Told]:
+    return [
+        told(
+            "Question %(number)s of %(payee)s about %(cause)s has no answer.", number=n, payee=key[0], cause=key[4]
+        )
+        for n, key in open_questions(connection)
+    ]
+
+
+_KEEPS = {
+    "invoice": marked("Hold %(number)s keeps invoice %(id)s: %(reason)s"),
+    "customer": marked("Hold %(number)s keeps customer %(id)s: %(reason)s"),
+    "payee": marked("Hold %(number)s keeps payee %(id)s: %(reason)s"),
+}
+
+
+def _holds(connection: Connection) -> list[Told]:
+    return [
+        told(_KEEPS[each.kind], number=each.hold_id, id=each.subject, reason=each.reason)
+        for each in holds_in_force(connection)
+    ]
+
+
+def _alone(month: Period, closer: str, prepared: Preparation) -> Iterator[Told]:
+    name = month_name(month.first)
     if not prepared.run_by:
-        yield f"Nobody has run {month_name(month.first)} yet: incentives run"
+        yield told("Nobody has run %(month)s yet: incentives run", month=name)
     elif prepared.run_by == closer:
-        yield f"{closer} made the last run of {month_name(month.first)} too."
+        yield told("%(name)s made the last run of %(month)s too.", name=closer, month=name)
     if prepared.brought:
-        yield f"{closer} brought deliveries after the last run."
+        yield told("%(name)s brought deliveries after the last run.", name=closer)
     if prepared.decided:
-        yield f"{closer} decided a conflict after the last run."
+        yield told("%(name)s decided a conflict after the last run.", name=closer)
 
 
 @dataclass(frozen=True, slots=True)

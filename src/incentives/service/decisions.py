@@ -13,8 +13,8 @@ from functools import cache
 
 from sqlalchemy import Connection, Engine, and_, bindparam, insert, select
 
-from incentives.documents.written import nearest, shown
-from incentives.errors import Problem, Rejected
+from incentives.documents.written import listed, nearest, shown
+from incentives.errors import Problem, Rejected, Told, marked, told
 from incentives.ledger.entries import Draft
 from incentives.money import LIMIT_MINOR, major
 from incentives.store import tables
@@ -61,8 +61,9 @@ def adjust_in(
     """:func:`adjust`, within a transaction that may do more."""
     problems = wrong_with_adjustment(connection, who, payee_id)
     if not 0 < abs(amount_minor) < LIMIT_MINOR:
-        sentence = "An adjustment of nothing changes nothing." if not amount_minor else "The amount is too large."
-        problems.append(_problem("adjustment", "amount", "amount", sentence, "Write another amount."))
+        nothing, too_much = told("An adjustment of nothing changes nothing."), told("The amount is too large.")
+        sentence, cure = too_much if amount_minor else nothing, told("Write another amount.")
+        problems.append(_problem("adjustment", "amount", "amount", sentence, cure))
     _refuse(problems)
     says = {"payee": payee_id, "amount": major(amount_minor, currency), "currency": currency, "on": earned_on}
     act_id = record(connection, who, "adjust", payee_id, after=says)
@@ -112,8 +113,9 @@ def release_in(connection: Connection, who: Who, hold_id: int) -> int:
     """:func:`release`, within a transaction that may do more."""
     problems = _without_reason(who)
     if hold_id not in {each.hold_id for each in holds_in_force(connection)}:
-        sentence = f"No hold {hold_id} is in force."
-        problems.append(_problem("release", "hold", "not-in-force", sentence, "incentives waiting lists them."))
+        sentence = told("No hold %(number)s is in force.", number=hold_id)
+        cure = told("incentives waiting lists them.")
+        problems.append(_problem("release", "hold", "not-in-force", sentence, cure))
     _refuse(problems)
     act_id = record(connection, who, "release", f"hold {hold_id}")
     number = next_id(connection, tables.Release)
@@ -149,15 +151,16 @@ def decide_in(connection: Connection, who: Who, kind: str, number: int, choice: 
     """:func:`decide`, within a transaction that may do more."""
     place = f"{kind} {number}"
     if kind not in CHOICES or choice not in CHOICES[kind]:
-        choices = " or ".join(CHOICES.get(kind, CHOICES))
-        _refuse([_problem(place, "choice", "unknown", f"{choice} is not a choice here.", f"Choose {choices}.")])
+        sentence = told("%(found)s is not a choice here.", found=choice)
+        cure = told("Choose %(words)s.", words=listed(CHOICES.get(kind, CHOICES)))
+        _refuse([_problem(place, "choice", "unknown", sentence, cure)])
     if number not in undecided(connection)[kind]:
-        cure = "incentives waiting lists what waits."
-        _refuse([_problem(place, "", "not-waiting", "It does not wait for a decision.", cure)])
+        sentence, cure = told("It does not wait for a decision."), told("incentives waiting lists what waits.")
+        _refuse([_problem(place, "", "not-waiting", sentence, cure)])
     waits = _described(connection, kind, number)
     if kind != "conflict" and waits.author == who.actor:
-        sentence = f"{who.actor} proposed it: somebody else decides."
-        _refuse([_problem(place, "", "second-person", sentence, "Ask a colleague to decide.")])
+        sentence = told("%(name)s proposed it: somebody else decides.", name=who.actor)
+        _refuse([_problem(place, "", "second-person", sentence, told("Ask a colleague to decide."))])
     if kind == "adjustment" or choice == "reject":
         _refuse(_without_reason(who))
     act_id = record(connection, who, "decide", place, before=waits.says, after=choice)
@@ -215,14 +218,12 @@ def ask(engine: Engine, who: Who, payee_id: str, cause: str, question: str) -> l
         lines = sorted(set(map(tuple, connection.execute(asked))))
         problems = []
         if not lines:
-            sentence = f"{payee_id} has no line of cause {shown(cause)}."
-            problems.append(
-                _problem("question", "cause", "unknown", sentence, "Look at the statement for causes.")
-            )
+            sentence = told("%(payee)s has no line of cause %(cause)s.", payee=payee_id, cause=shown(cause))
+            cure = told("Look at the statement for causes.")
+            problems.append(_problem("question", "cause", "unknown", sentence, cure))
         if not question.strip():
-            problems.append(
-                _problem("question", "text", "empty", "There is no question.", "Write what is unclear.")
-            )
+            sentence, cure = told("There is no question."), told("Write what is unclear.")
+            problems.append(_problem("question", "text", "empty", sentence, cure))
         _refuse(problems)
         act_id = record(connection, who, "ask", f"{payee_id} {cause}", after=question)
         first = next_id(connection, tables.Question)
@@ -252,10 +253,11 @@ def answer_together(engine: Engine, who: Who, numbers: Collection[int], text: st
     with writing(engine) as connection:
         problems = []
         for number in sorted(set(numbers) - {each for each, _ in open_questions(connection)}):
-            sentence = f"No question {number} is open."
-            problems.append(_problem("answer", "question", "unknown", sentence, "incentives waiting lists them."))
+            sentence = told("No question %(number)s is open.", number=number)
+            cure = told("incentives waiting lists them.")
+            problems.append(_problem("answer", "question", "unknown", sentence, cure))
         if not text.strip():
-            problems.append(_problem("answer", "text", "empty", "There is no answer.", "Write one."))
+            problems.append(_problem("answer", "text", "empty", told("There is no answer."), told("Write one.")))
         _refuse(problems)
         act_id = record(connection, who, "answer", f"question {', '.join(map(str, numbers))}", after=text)
         for number in numbers:
@@ -324,22 +326,29 @@ _IDS = {
 }
 
 
+_UNKNOWN = {
+    "payee": marked("No payee %(id)s is known."),
+    "customer": marked("No customer %(id)s is known."),
+    "invoice": marked("No invoice %(id)s is known."),
+}
+
+
 def _unknown(connection: Connection, kind: str, subject: str) -> list[Problem]:
     column = _IDS[kind]
     if connection.execute(select(column).where(column == subject).limit(1)).first() is not None:
         return []
     near = nearest(subject, connection.execute(select(column).distinct().limit(10_000)).scalars())
-    cure = f"Did you mean {shown(near)}?" if near else "Check the id."
-    return [_problem(kind, "id", "unknown", f"No {kind} {shown(subject)} is known.", cure)]
+    cure = told("Did you mean %(near)s?", near=shown(near)) if near else told("Check the id.")
+    return [_problem(kind, "id", "unknown", told(_UNKNOWN[kind], id=shown(subject)), cure)]
 
 
 def _without_reason(who: Who) -> list[Problem]:
     if who.reason.strip():
         return []
-    return [_problem("reason", "", "missing", "A reason is missing.", 'Say why: --reason "…"')]
+    return [_problem("reason", "", "missing", told("A reason is missing."), told('Say why: --reason "…"'))]
 
 
-def _problem(place: str, path: str, code: str, sentence: str, cure: str) -> Problem:
+def _problem(place: str, path: str, code: str, sentence: Told, cure: Told) -> Problem:
     return Problem(place, 0, path, code, sentence, cure)
 
 

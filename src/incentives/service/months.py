@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, insert
 
 from incentives.calendar import Period, month_name, period_of
-from incentives.errors import IncentivesError, Problem, Rejected
+from incentives.errors import NO_CURE, IncentivesError, Problem, Rejected, Told, told
 from incentives.facts import Company
 from incentives.ledger.entries import Draft, Entry
 from incentives.ledger.pay import Payout, net, payout_of
@@ -38,7 +38,7 @@ class NotReady(IncentivesError):
 
     def __init__(self, month: Period, steps: Collection[Step]) -> None:
         self.month, self.steps = month, tuple(steps)
-        super().__init__(f"{month_name(month.first)} cannot close yet.")
+        super().__init__(told("%(month)s cannot close yet.", month=month_name(month.first)))
 
 
 @dataclass(slots=True)
@@ -350,20 +350,23 @@ def _turn(connection: Connection, rules: Rules, month: Period) -> Period:
     wanted = month_name(month.first)
     done = kept.closed(connection, month.first)
     if done is not None:
-        raise Rejected([_refusal(wanted, "closed", f"It is closed, under seal {done.seal}.", "")])
+        raise Rejected([_refusal(wanted, "closed", told("It is closed, under seal %(seal)s.", seal=done.seal))])
     oldest = open_month(connection, rules)
     if oldest is None:
-        cure = "Bring a dataset folder: incentives import FOLDER"
-        raise Rejected([_refusal(wanted, "nothing-yet", "No invoice and no event is known yet.", cure)])
+        sentence = told("No invoice and no event is known yet.")
+        cure = told("Bring a dataset folder: incentives import FOLDER")
+        raise Rejected([_refusal(wanted, "nothing-yet", sentence, cure)])
     if oldest != month:
         first = month_name(oldest.first)
-        early = month.first < oldest.first
-        sentence = f"{first} is the first month of these books." if early else f"{first} is still open."
-        raise Rejected([_refusal(wanted, "not-its-turn", sentence, f"Close that first: incentives close {first}")])
+        sentence = told("%(month)s is still open.", month=first)
+        if month.first < oldest.first:
+            sentence = told("%(month)s is the first month of these books.", month=first)
+        cure = told("Close that first: incentives close %(month)s", month=first)
+        raise Rejected([_refusal(wanted, "not-its-turn", sentence, cure)])
     return month
 
 
-def _refusal(month: str, code: str, sentence: str, cure: str) -> Problem:
+def _refusal(month: str, code: str, sentence: Told, cure: Told = NO_CURE) -> Problem:
     return Problem(month, 0, "", code, sentence, cure)
 
 

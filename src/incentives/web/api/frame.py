@@ -94,7 +94,7 @@ class Conflicting(Exception):
         """The steps of a checklist that block a close."""
         return cls(
             Rejected(
-                Problem(f"month {month}", 0, step.name, "blocks", Told(sentence), Told(step.cure))
+                Problem(f"month {month}", 0, step.name, "blocks", sentence, step.cure)
                 for step in steps
                 if step.blocks
                 for sentence in step.found
