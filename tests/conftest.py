@@ -56,7 +56,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def nothing_serves(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Commands that would serve until they are stopped say where, and end; a server of its own is tested apart."""
     served: list[str] = []
-    monkeypatch.setattr("incentives.cli.serving.run", lambda url, *_, **__: served.append(url.database or ""))
+    for name in ("run", "run_anew"):
+        monkeypatch.setattr(
+            f"incentives.cli.serving.{name}", lambda url, *_, **__: served.append(url.database or "")
+        )
     monkeypatch.setattr("incentives.cli.serving._work", lambda *_: None)
     monkeypatch.setattr("getpass.getpass", lambda _: "a password that was typed")
     return served
@@ -93,6 +96,25 @@ def story_app(story: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     engine = copied(story, tmp_path_factory.mktemp("app"))
     yield app_on(engine)
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def story_address(story: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server, with its worker, on a copy of them that the tests of a file share."""
+    from served import copied, serving
+
+    folder = tmp_path_factory.mktemp("served")
+    copied(story, folder).dispose()
+    with serving(folder / "books.db") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def july(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The books one step before their story ends (:mod:`month_ends`); not to be written to."""
+    from month_ends import make_july_open
+
+    return make_july_open(tmp_path_factory.mktemp("july"))
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -101,24 +101,20 @@ def token_in(page: str) -> str:
 # A real server and a real browser --------------------------------------------------------------------
 
 
+BEGUN = "import sys; from incentives.cli.serving import begun_anew; begun_anew(*sys.argv[1:])"
+
+
 @contextmanager
-def serving(database: Path) -> Iterator[str]:
-    """A server process on a store, as `incentives serve` starts it; its address."""
+def serving(database: Path, program: str = BEGUN) -> Iterator[str]:
+    """A server process on a store with its worker, as the demo ends with one; its address."""
     port = free_port()
-    command = (
-        "import sys, dataclasses, datetime as dt; from incentives.cli import serving;"
-        "from incentives.store.engine import read_url; from incentives.web.settings import read_settings;"
-        "url = read_url(sys.argv[1]); port = int(sys.argv[2]);"
-        "settings = dataclasses.replace(read_settings(url, port=port), today=dt.date.fromisoformat(sys.argv[3]));"
-        "serving.run(url, settings, '127.0.0.1', port, 2)"
-    )
-    arguments = [f"sqlite:///{database}", str(port), TODAY.isoformat()]
+    arguments = [f"sqlite:///{database}", str(port), TODAY.isoformat(), "worker"]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src")}
     environment.pop(operators.FOLDER, None)  # a server counts for itself, not with the apps of these tests
     log = database.with_name("server.log")
     with log.open("wb") as written:
         process = subprocess.Popen(
-            [sys.executable, "-c", command, *arguments],
+            [sys.executable, "-c", program, *arguments],
             cwd=PROJECT,
             env=environment,
             stdout=written,
@@ -129,11 +125,11 @@ def serving(database: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
+    for _ in range(900):
         assert process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
         try:
             with urllib.request.urlopen(address, timeout=5):
@@ -185,6 +181,10 @@ def _chromium() -> Path:
     return Path(found)
 
 
+PHONE: dict[str, Any] = {"width": 390, "height": 844, "is_mobile": True, "has_touch": True}
+"""How :func:`signed_in` gets a phone: small, and touched."""
+
+
 def signed_in(
     browser: Browser,
     address: str,
@@ -193,9 +193,16 @@ def signed_in(
     width: int = 1280,
     height: int = 800,
     scheme: Literal["light", "dark"] = "light",
+    **more: Any,
 ) -> Page:
-    """A page of somebody who has signed in as people do."""
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB")
+    """A page of somebody who has signed in as people do; ``more`` as a context of the browser takes it.
+
+    Its context is closed by whoever asked, or by the end of the browser.
+    """
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", **more
+    )
+    context.set_default_timeout(60_000)  # a server's first page is slow where much else is going on
     page = context.new_page()
     page.goto(f"{address}/login")
     page.fill("#email", email)

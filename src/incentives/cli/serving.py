@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from typing import Any
+from dataclasses import replace
+from typing import Any, NoReturn
 
 import click
 from gunicorn.app.base import BaseApplication
@@ -24,9 +25,9 @@ from incentives.papers import summary
 from incentives.service import accounts, hooks, people, telling
 from incentives.service.access import ROLES
 from incentives.service.digests import Post, send_digests
-from incentives.store.engine import engine_for, reading, shown
+from incentives.store.engine import engine_for, read_url, reading, shown
 from incentives.store.upgrade import check_ready
-from incentives.web import create_app, logs
+from incentives.web import create_app, logs, operators
 from incentives.web.passwords import hashed
 from incentives.web.settings import Settings, read_settings
 
@@ -77,6 +78,32 @@ def run(url: URL, settings: Settings, host: str, port: int, workers: int, *, has
     Server(url, settings, chosen).run()
 
 
+def run_anew(url: URL, port: int, today: dt.date, *, has_worker: bool) -> NoReturn:
+    """Serve a store of this machine as on one day, by this process begun anew; it ends with that.
+
+    The server forks, and what draws charts is a thread of its own: forked once it has drawn, it never draws again.
+    """
+    words = [
+        url.render_as_string(hide_password=False),
+        str(port),
+        today.isoformat(),
+        "worker" if has_worker else "",
+    ]
+    operators.leave_nothing()
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-c", _ANEW, *words])
+
+
+_ANEW = "import sys; from incentives.cli.serving import begun_anew; begun_anew(*sys.argv[1:])"
+
+
+def begun_anew(written: str, port: str, today: str, worker: str) -> None:
+    """What :func:`run_anew` leads to."""
+    url = read_url(written)
+    settings = replace(read_settings(url, port=int(port)), today=dt.date.fromisoformat(today))
+    run(url, settings, "127.0.0.1", int(port), 2, has_worker=bool(worker))
+
+
 def options(host: str, port: int, workers: int) -> dict[str, Any]:
     """How gunicorn serves: processes with a few threads each, and nothing on a shared disk between them."""
     return {
@@ -120,7 +147,7 @@ def _work(url: URL, settings: Settings) -> None:
     engine = engine_for(url)
     try:
         check_ready(engine)
-        work.serve(engine, _sweeps(settings))
+        work.serve(engine, _sweeps(settings), settings.now)
     finally:
         engine.dispose()
 
@@ -131,7 +158,7 @@ def _sweeps(settings: Settings) -> tuple[work.Sweep, ...]:
 
     def tell(engine: Engine) -> None:
         now = dt.datetime.now(dt.UTC)
-        telling.look_for_news(engine, now, settings.today or now.date())
+        telling.look_for_news(engine, now, settings.now().date())
         send_digests(engine, post, now)
 
     def send(engine: Engine) -> None:

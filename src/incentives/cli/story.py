@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +27,6 @@ from incentives.store.acts import Who
 from incentives.store.engine import engine_for, read_url
 from incentives.store.upgrade import upgrade
 from incentives.web.passwords import hashed
-from incentives.web.settings import read_settings
 
 RUNS, CLOSES = "femke.bos@waalkade.example", "ruben.smit@waalkade.example"
 """Two people: nobody closes what they ran themselves."""
@@ -111,8 +109,7 @@ def demo(out: Path, is_served: bool, port: int, has_worker: bool) -> None:
     _accounts(url)
     if is_served:
         click.echo()
-        settings = replace(read_settings(url, port=port), today=TODAY)
-        serving.run(url, settings, "127.0.0.1", port, 2, has_worker=has_worker)
+        serving.run_anew(url, port, TODAY, has_worker=has_worker)
 
 
 def _accounts(url: URL) -> None:

@@ -30,22 +30,30 @@ SECONDS_TO_END = 30
 SECONDS_BETWEEN_WORDS = 0.2
 
 
-def run_waiting(engine: Engine) -> int:
+Clock = Callable[[], dt.datetime]
+"""This moment, in UTC. It is given: the pages of a demo stay on one day, and what they ask for is of that day."""
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def run_waiting(engine: Engine, now: Clock = _now) -> int:
     """Do every job that waits, here and now; how many. For tests, and for an operator without a worker."""
     with queue.opened(engine) as waiting:
         numbers = desk.waiting(engine)
         for number in numbers:
-            do(engine, waiting, number)
+            do(engine, waiting, number, now())
         return len(numbers)
 
 
-def do(engine: Engine, waiting: Huey, number: int) -> None:
+def do(engine: Engine, waiting: Huey, number: int, at: dt.datetime) -> None:
     """Do a job, unless somebody else took it; whatever goes wrong becomes what its row says."""
     job = desk.take(engine, number)
     if job is None:
         return
     began = time.monotonic()
-    state, result = _done(engine, job, _progress(waiting, number))
+    state, result = _done(engine, job, at, _progress(waiting, number))
     if isinstance(result, Found):
         desk.keep_found(engine, waiting, job, result.found)
         result = result.result
@@ -54,10 +62,12 @@ def do(engine: Engine, waiting: Huey, number: int) -> None:
     _log.info("job", number=number, kind=job.kind, state=state, ms=round((time.monotonic() - began) * 1000))
 
 
-def _done(engine: Engine, job: desk.Job, progress: Progress) -> tuple[str, Mapping[str, Any] | Found]:
+def _done(
+    engine: Engine, job: desk.Job, at: dt.datetime, progress: Progress
+) -> tuple[str, Mapping[str, Any] | Found]:
     try:
         kind = KINDS[job.kind]
-        return "done", kind.function(engine, dict(job.arguments), _who(engine, job, kind.roles), progress)
+        return "done", kind.function(engine, dict(job.arguments), _who(engine, job, at, kind.roles), progress)
     except Rejected as rejected:
         return "failed", {"problems": [as_plain(each.whole) for each in rejected.problems]}
     except NotReady as blocked:
@@ -74,16 +84,15 @@ class NoLonger(IncentivesError):
     """Whoever asked for a job may not have it done any more."""
 
 
-def _who(engine: Engine, job: desk.Job, roles: frozenset[str]) -> Who:
+def _who(engine: Engine, job: desk.Job, at: dt.datetime, roles: frozenset[str]) -> Who:
     """Whoever asked for it, if they still may. The act says which job it was."""
-    now = dt.datetime.now(dt.UTC)
     with reading(engine) as connection:
-        viewer = viewer_of(connection, job.account_id, now.date())
+        viewer = viewer_of(connection, job.account_id, at.date())
     if viewer is None or (roles and not viewer.has(*roles)):
         raise NoLonger(
             told("Whoever asked for this may not do it any more. Somebody who may can ask for it again.")
         )
-    return Who(viewer.actor, now, str(job.arguments.get("reason", "")).strip(), request_of(job.number))
+    return Who(viewer.actor, at, str(job.arguments.get("reason", "")).strip(), request_of(job.number))
 
 
 def request_of(number: int) -> str:
@@ -112,7 +121,7 @@ Sweep = Callable[[Engine], None]
 """Something that is looked after every minute: what it finds undone, it does."""
 
 
-def serve(engine: Engine, sweeps: tuple[Sweep, ...] = ()) -> None:
+def serve(engine: Engine, sweeps: tuple[Sweep, ...] = (), now: Clock = _now) -> None:
     """Work until told to stop (SIGTERM ends what is under way; SIGINT at once, and it is done again later).
 
     Where another worker is at work, stand by until it ends.
@@ -124,14 +133,14 @@ def serve(engine: Engine, sweeps: tuple[Sweep, ...] = ()) -> None:
         while not is_mine():
             if stop.wait(1):
                 return
-        _Worker(engine, sweeps).run()
+        _Worker(engine, sweeps, now).run()
 
 
 class _Worker:
     """The queue's consumer: threads that do jobs, and a sweep every minute."""
 
-    def __init__(self, engine: Engine, sweeps: tuple[Sweep, ...]) -> None:
-        self.engine, self.sweeps = engine, sweeps
+    def __init__(self, engine: Engine, sweeps: tuple[Sweep, ...], now: Clock) -> None:
+        self.engine, self.sweeps, self.now = engine, sweeps, now
         self.waiting = queue.queue_of(engine)
         self.mine: set[int] = set()
         self.sweeping = threading.Lock()
@@ -152,7 +161,7 @@ class _Worker:
     def do(self, number: int) -> None:
         self.mine.add(number)
         try:
-            do(self.engine, self.waiting, number)
+            do(self.engine, self.waiting, number, self.now())
         finally:
             self.mine.discard(number)
 

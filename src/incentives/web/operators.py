@@ -127,6 +127,12 @@ def _counted() -> _Counted:
         return _made[0]
 
 
+def leave_nothing() -> None:
+    """Remove the folder now: this process becomes another program, which makes its own."""
+    if FOLDER in os.environ:
+        shutil.rmtree(os.environ.pop(FOLDER), ignore_errors=True)
+
+
 def _remove(folder: str, made_by: int) -> None:
     if os.getpid() == made_by:
         shutil.rmtree(folder, ignore_errors=True)

@@ -53,6 +53,11 @@ class Settings:
         """Whether cookies are sent over https only."""
         return urlsplit(self.public_url).scheme == "https"
 
+    def now(self) -> dt.datetime:
+        """This moment in UTC; on ``today``, where a demo stands still."""
+        moment = dt.datetime.now(dt.UTC)
+        return moment if self.today is None else dt.datetime.combine(self.today, moment.timetz())
+
 
 def read_settings(url: URL, environment: Mapping[str, str] | None = None, port: int = 8000) -> Settings:
     """The settings for a store. Beside an SQLite file a secret is made and kept; elsewhere it has to be given."""
