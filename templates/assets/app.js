@@ -13,6 +13,17 @@ const toWrong = (within) => within?.querySelector?.("[aria-invalid='true'], [rol
 document.addEventListener("DOMContentLoaded", () => toWrong(document));
 document.addEventListener("htmx:after:swap", (event) => toWrong(event.detail?.ctx?.target ?? event.target));
 
+// Whoever stood in what is swapped away goes on where its answer stands. (What has a name of its own, htmx finds again.)
+let around = null;
+document.addEventListener("htmx:before:swap", (event) => {
+  const target = event.detail?.ctx?.target;
+  around = target?.contains?.(document.activeElement) ? target.parentElement?.closest("[tabindex]") : null;
+});
+document.addEventListener("htmx:after:swap", () => {
+  if (document.activeElement === document.body) around?.focus({ preventScroll: true });
+  around = null;
+});
+
 // A plan that is being typed: what is wrong with it stands beside the form, and at the field it is about.
 const atFields = () => {
   const judged = document.getElementById("judged");
