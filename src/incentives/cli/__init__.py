@@ -6,8 +6,28 @@ import click
 
 from incentives.cli import books, folder, keeping, people, serving, story, tokens
 
+SECTIONS: tuple[tuple[str, tuple[click.Command, ...]], ...] = (
+    ("Begin", story.COMMANDS),
+    ("A folder of data", folder.COMMANDS),
+    ("The books", books.COMMANDS),
+    ("What people decide and ask", people.COMMANDS),
+    ("Pages and programs", (*serving.COMMANDS, *tokens.COMMANDS)),
+    ("Keeping the books", keeping.COMMANDS),
+)
+"""Every command, by what it is about, in the order in which somebody meets them."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class _BySection(click.Group):
+    """Commands by what they are about, each with its whole sentence."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them."""
+        for title, commands in SECTIONS:
+            with formatter.section(title):
+                formatter.write_dl([(str(each.name), each.get_short_help_str(limit=200)) for each in commands])
+
+
+@click.group(cls=_BySection, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="incentives")
 def main() -> None:
     """Commission on paid invoices: payments go in; pay, take-backs and reasons come out.
@@ -19,13 +39,6 @@ def main() -> None:
     """
 
 
-for _command in (
-    *folder.COMMANDS,
-    *books.COMMANDS,
-    *people.COMMANDS,
-    *keeping.COMMANDS,
-    *serving.COMMANDS,
-    *tokens.COMMANDS,
-    *story.COMMANDS,
-):
-    main.add_command(_command)
+for _, _commands in SECTIONS:
+    for _command in _commands:
+        main.add_command(_command)
