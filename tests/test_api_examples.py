@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 
+from incentives.service import decisions, hooks
 from incentives.store import tables
+from incentives.store.desk import Account
+from month_ends import by
 from programs import token_of
-from served import FEMKE, NOOR, copied, serving
+from served import FEMKE, KIM, NOOR, TODAY, copied, free_port, serving
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -58,3 +68,36 @@ def test_programs_pull_payroll_and_send_events(story: Path, tmp_path: Path) -> N
         handed = connection.execute(select(func.count()).where(tables.Delivery.profile == "adp")).scalar_one()
     assert handed == 1, "what payroll has is not fetched again"
     engine.dispose()
+
+
+def test_a_program_receives_what_is_genuine_once_and_nothing_else(story: Path, tmp_path: Path) -> None:
+    engine, port = copied(story, tmp_path), free_port()
+    address = f"http://127.0.0.1:{port}/incentives"
+    with engine.connect() as connection:
+        kim = connection.execute(select(Account.id).where(Account.email == KIM)).scalar_one()
+    _, secret = hooks.add(engine, by(KIM), kim, address, ["approval.waiting"], private=True)
+    decisions.adjust(engine, by(FEMKE, "Trade fair"), "P01", 25_000, "EUR", TODAY)
+    now = dt.datetime.now(dt.UTC)
+    assert hooks.look_for_messages(engine, now) == 1
+    command = [sys.executable, "-u", str(EXAMPLES / "receive_messages.py"), str(port)]
+    environment = {**os.environ, "INCENTIVES_HOOK_SECRET": secret}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as receiver:
+        try:
+            _listens(port)
+            assert hooks.send_due(engine, now, private=True) == 1
+            forged = urllib.request.Request(address, b"{}", {"webhook-id": "1", "webhook-timestamp": "1"})
+            with pytest.raises(urllib.error.HTTPError, match="400"):
+                urllib.request.urlopen(forged)
+        finally:
+            receiver.terminate()
+        assert receiver.stdout is not None
+        assert receiver.stdout.read() == 'approval.waiting {"kind": "adjustment", "number": 1}\n'
+    engine.dispose()
+
+
+def _listens(port: int) -> None:
+    for _ in range(600):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"nobody listens on {port}")
