@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import pickle
 import re
@@ -66,6 +67,38 @@ def test_every_mistake_in_files_and_plans_can_be_told_in_dutch(tmp_path: Path) -
                 assert speaker("en").told(text) == text
     assert len(found) > 100
     assert found - written == set(), "a mistake that speaks English only"
+
+
+ENGLISH_ONLY = (
+    "cli",
+    "documents/toml_words.py",
+    "errors.py",
+    "service/answers.py",
+    "service/copies.py",
+    "store/engine.py",
+    "web/api",
+    "web/settings.py",
+    "web/single_sign_on.py",
+)
+"""Where mistakes may be told in English alone: no page shows them."""
+
+
+def test_what_is_told_is_a_template_and_not_put_together() -> None:
+    whole = ast.Constant | ast.Name | ast.Attribute | ast.Subscript
+    number = 0
+    for path in sorted((ROOT / "src" / "incentives").rglob("*.py")):
+        where = path.relative_to(ROOT / "src" / "incentives").as_posix()
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        imports = [each for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)]
+        ours = {name.name for each in imports if each.module == "incentives.errors" for name in each.names}
+        for call in (each for each in ast.walk(tree) if isinstance(each, ast.Call)):
+            name = call.func.id if isinstance(call.func, ast.Name) else ""
+            if name in ours & {"told", "marked"}:
+                assert isinstance(call.args[0], whole), f"{where}:{call.lineno} is put together"
+                number += 1
+            elif name == "Told" and name in ours:
+                assert where.startswith(ENGLISH_ONLY), f"{where}:{call.lineno} is English on every page"
+    assert number > 300
 
 
 def test_what_stood_in_a_file_is_the_same_in_every_language() -> None:

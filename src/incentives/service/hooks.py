@@ -35,7 +35,7 @@ from standardwebhooks import Webhook
 
 from incentives.calendar import month_name
 from incentives.documents.written import shown
-from incentives.errors import Problem, Rejected, Told, told
+from incentives.errors import Problem, Rejected, told
 from incentives.papers.languages import marked
 from incentives.service.access import NotThere
 from incentives.service.telling import keep_told_through, proposals, quarter_that_ends, told_through
@@ -209,8 +209,8 @@ def _mistakes(url: str, kinds: Collection[str], private: bool) -> Iterator[Probl
     try:
         _address_of(url, private)
     except _Refused as refused:
-        cure = Told("https://hooks.example.com/incentives")
-        yield Problem("hook", 0, "url", "unreachable", told(str(refused)), cure)
+        cure = told("https://hooks.example.com/incentives")
+        yield Problem("hook", 0, "url", "unreachable", told(refused.args[0]), cure)
 
 
 # What happened ---------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from incentives.documents.written import shown
-from incentives.errors import Problem, Rejected, Told, told
+from incentives.errors import Problem, Rejected, Told, joined, told
 from incentives.service.access import NotThere
 from incentives.service.accounts import LANGUAGES, end_all
 from incentives.store import tables
@@ -232,7 +232,7 @@ def prefer(engine: Engine, who: Who, account_id: int, name: str, language: str, 
         problems.append(_problem("language", "unknown", sentence, told("en or nl.")))
     if digest not in DIGESTS:
         sentence = told("%(found)s is not a choice.", found=shown(digest))
-        problems.append(_problem("digest", "unknown", sentence, Told(", ".join(DIGESTS))))
+        problems.append(_problem("digest", "unknown", sentence, joined(", ", DIGESTS)))
     if problems:
         raise Rejected(problems)
     with writing(engine) as connection:
