@@ -86,6 +86,8 @@ def test_a_hold_is_approved_and_released_by_two_each(app: Flask) -> None:
     assert ruben.post("/holds/1/release", {"reason": "It was complete"}).json == {"kind": "release", "number": 1}
     assert femke.get("/holds").json == {"holds": [held | {"release": 1}]}
     assert [each["about"] for each in waits(femke, "release")] == [{"hold": 1}]
+    again = ruben.post("/holds/1/release", {"reason": "Once more"})
+    assert (again.status_code, refusals(again)) == (409, {("hold", "already-waiting")})
     assert femke.post("/releases/1/decision", {"choice": "approve"}).status_code == 200
     assert femke.get("/holds").json == {"holds": []}
 

@@ -26,6 +26,7 @@ from incentives.store.engine import engine_for, read_url
 from incentives.store.guards import differences
 from incentives.store.upgrade import check_ready, upgrade
 from served import FEMKE, KIM, PROJECT, RUBEN, SANNE, app_on, client_of
+from stores import made, opened
 
 if TYPE_CHECKING:
     from postgres import Databases
@@ -141,6 +142,16 @@ def test_what_a_job_found_is_kept_beside_the_books_until_the_same_was_asked_ofte
     assert theirs.number == other and desk.found_by(story_engine, theirs)["month"] == "2026-08-01"
     assert [number for number in numbers if found[number] is None] == numbers[:1]
     assert row(story_engine, numbers[-1]).result == '{"month": "2026-08", "entries": 0, "people": 0}'
+
+
+def test_what_a_job_found_is_kept_on_both_databases(database_url: str) -> None:
+    with opened(made(database_url)) as engine, queue.opened(engine) as waiting:
+        assert queue.found_by(waiting, 7) is None
+        for found in ({"pays": 1}, {"pays": [2, "\N{EURO SIGN}"]}):
+            queue.keep_found(waiting, 7, found)
+            assert queue.found_by(waiting, 7) == found
+        queue.forget_found(waiting, 7)
+        assert queue.found_by(waiting, 7) is None
 
 
 # How far, and by whom --------------------------------------------------------------------------------

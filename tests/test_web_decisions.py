@@ -151,6 +151,14 @@ def test_whoever_decides_about_an_adjustment_says_why(story_engine: Engine, app:
     assert [each.number for each in decisions.waiting(story_engine)] == [1]
 
 
+def test_what_cannot_be_is_told_in_dutch_too(app: Flask) -> None:
+    femke = client_of(app, FEMKE)
+    femke.post("/language", data={"language": "nl", "csrf_token": token_in(femke.get("/decisions").text)})
+    typed = {"kind": "invoice", "subject": "INV-1", "reason": "x"}
+    status, says = sends(femke, "/decisions/hold", "/decisions/hold", **typed)
+    assert status == 422 and "Er is geen factuur 'INV-1' bekend." in says
+
+
 def test_a_hold_is_rejected_with_a_reason_and_approved_without(story_engine: Engine) -> None:
     decisions.hold(story_engine, by(FEMKE, "Delivery is being checked"), "invoice", "INV-26-045")
     with pytest.raises(Rejected, match="A reason is missing"):

@@ -116,12 +116,23 @@ def release_in(connection: Connection, who: Who, hold_id: int) -> int:
         sentence = told("No hold %(number)s is in force.", number=hold_id)
         cure = told("incentives waiting lists them.")
         problems.append(_problem("release", "hold", "not-in-force", sentence, cure))
+    if _release_waits(connection, hold_id):
+        sentence = told("A release of this hold waits already.")
+        cure = told("Let somebody decide about that one first.")
+        problems.append(_problem("release", "hold", "already-waiting", sentence, cure))
     _refuse(problems)
     act_id = record(connection, who, "release", f"hold {hold_id}")
     number = next_id(connection, tables.Release)
     values = {"id": number, "act_id": act_id, "hold_id": hold_id, "reason": who.reason}
     connection.execute(insert(tables.Release).values(**values))
     return number
+
+
+def _release_waits(connection: Connection, hold_id: int) -> bool:
+    """Whether somebody proposed it already, and nobody has decided."""
+    release = tables.Release
+    asked = select(release.id).where(release.hold_id == hold_id)
+    return not set(connection.execute(asked).scalars()).isdisjoint(undecided(connection)["release"])
 
 
 # Decisions -------------------------------------------------------------------------------------------

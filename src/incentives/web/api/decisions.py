@@ -316,7 +316,7 @@ def _there(connection: Connection, kind: str, number: int) -> None:
         raise NotThere(f"{kind} {number}")
 
 
-_IN_THE_WAY = ("not-waiting", "second-person", "not-in-force")
+_IN_THE_WAY = ("not-waiting", "second-person", "not-in-force", "already-waiting")
 
 
 def _done(
