@@ -301,6 +301,9 @@ def test_on_postgresql_the_queue_has_a_schema_of_its_own_and_the_app_role_uses_i
             queue.tell_how_far(waiting, first, "Reading", 3, 4)
             assert queue.how_far(waiting, first) == ("Reading", 3, 4)
             assert queue.how_far(waiting, second) is None
+            assert [queue.count(waiting, "guesses", each) for each in (1, 1, 0)] == [1, 2, 2]
+            queue.forget_counts(waiting)
+            assert queue.count(waiting, "guesses", 0) == 0
         assert run_waiting(app) == 2
         assert "The books are empty" in row(app, first).result
         with queue.only_worker(app) as mine, queue.only_worker(app) as other:

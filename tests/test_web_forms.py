@@ -67,6 +67,24 @@ def test_only_files_come_in_great_numbers(story_app: Flask) -> None:
     assert story_app.test_client().post("/login", data=large).status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "typed", "status"),
+    [
+        ("GET", "/pay/P0%001", {}, 400),
+        ("GET", "/pay/P01/why?cause=a%00b", {}, 400),
+        ("POST", "/pay/P01/why", {"cause": "pay-26-033-2", "question": "Why\0?"}, 400),
+        ("GET", f"/jobs/{'9' * 30}", {}, 404),
+        ("POST", f"/notices/{'9' * 30}", {}, 404),
+    ],
+)
+def test_what_no_database_holds_is_not_asked_of_one(
+    story_app: Flask, method: str, path: str, typed: dict[str, str], status: int
+) -> None:
+    client = client_of(story_app, SANNE)
+    token = {"csrf_token": token_in(client.get("/account").text)}
+    assert client.open(path, method=method, data=typed | token if method == "POST" else None).status_code == status
+
+
 def acts(app: Flask) -> int:
     with app.extensions["books"].connect() as connection:
         return int(connection.execute(select(func.max(tables.Act.id))).scalar_one())

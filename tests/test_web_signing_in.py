@@ -241,6 +241,14 @@ def test_an_address_that_comes_in_another_form_is_not_read(story_app: Flask) -> 
     assert client.post("/login", json={"email": SANNE, "password": "x"}, headers=token).status_code == 415
 
 
+def test_who_signs_in_gets_a_page_and_no_token_for_programs(story_app: Flask) -> None:
+    client = story_app.test_client()
+    typed = {"email": SANNE, "password": PASSWORD, "csrf_token": token_in(client.get("/login").text)}
+    answered = client.post("/login?include_auth_token", data=typed, headers={"Accept": "application/json"})
+    assert (answered.status_code, answered.mimetype) == (302, "text/html")
+    assert "authentication_token" not in answered.text
+
+
 def test_who_has_a_network_has_one_address(story_engine: Engine, stopped: list[float]) -> None:
     app = app_on(story_engine)
     answers = [guess(app.test_client(), f"{n}@waalkade.example", address=f"2001:db8:7::{n}") for n in range(11)]

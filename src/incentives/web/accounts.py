@@ -122,6 +122,7 @@ def set_up(app: Flask) -> Security:
         two_factor_rescue_form=NoRescue,
         totp_cls=Once,
     )
+    security.want_json(lambda _: False)  # it is for people: whoever asks for JSON would get a token with it
     # both would look the account up with every request, unasked, and so wait for whoever writes
     security.principal.identity_loaders.clear()
     app.template_context_processors[None].remove(_user_context_processor)

@@ -88,6 +88,7 @@ def create_app(engine: Engine, settings: Settings) -> Flask:
     operators.set_up(app)
     logs.of_requests(app)
     app.before_request(_admit)
+    app.before_request(_readable)
     csrf = CSRFProtect(app)
     accounts.set_up(app)
     single_sign_on.set_up(app, settings)
@@ -148,6 +149,14 @@ def _admit() -> Response | None:
         return errors.answer(403)
     if request.endpoint in BRINGS_FILES:
         request.max_content_length = LARGEST_FILES_BYTES
+    return None
+
+
+def _readable() -> Response | None:
+    """No text holds a zero: a database could not keep it."""
+    said = request.args if request.path.startswith(accounts.API) else request.values
+    if "\0" in request.path or any("\0" in each for _, values in said.lists() for each in values):
+        return errors.answer(400)
     return None
 
 
