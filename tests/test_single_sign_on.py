@@ -195,6 +195,8 @@ def test_who_has_no_password_here_is_asked_by_the_provider_once_more(
     sign_in(client, provider)
     assert "Change your password" not in client.get("/account").text
     assert [client.get(path).status_code for path in ("/password", "/account/second-step")] == [404, 404]
+    typed = {"password": "any at all", "csrf_token": token_in(client.get("/account").text)}
+    assert "This is not your password." in client.post("/verify", data=typed).text
     with client.session_transaction() as session:
         session["fs_paa"] -= 3600
     form = {"token_name": "My sheet", "scopes": ["pay:read"], "days": "30"}

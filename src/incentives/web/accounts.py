@@ -64,6 +64,10 @@ class User(desk.Account, UserMixin):
         """The roles by name."""
         return [Role(name) for name in self.role_names.split()]
 
+    def verify_and_update_password(self, password: str) -> bool:
+        """Whether it is theirs; whoever only signs in elsewhere has none."""
+        return self.password is not None and super().verify_and_update_password(password)
+
 
 class Accounts(SQLAlchemySessionUserDatastore):
     """The accounts, as Flask-Security changes them."""
