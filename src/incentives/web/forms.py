@@ -15,7 +15,9 @@ from incentives.errors import Problem, Rejected, told
 from incentives.web.here import speak
 
 MANY = frozenset({"kinds", "number", "roles", "scopes"})
-"""Fields that a form sends once for each of several things; they are lists. Any other is sent once."""
+ROWS = ("@name", "@number")
+"""Fields that a form sends once for each of several things, and how those end that a plan's form sends once for each
+row of a table; they are lists. Any other is sent once."""
 
 LONGEST = 2_000
 LONGEST_IN = {"name": 200, "token_name": 200, "email": 320, "document": 1_000_000}
@@ -49,7 +51,7 @@ class Form:
     def sent(cls) -> Form:
         """What this request sends."""
         lists = request.form.to_dict(flat=False)
-        form = cls(**{name: values if name in MANY else values[0] for name, values in lists.items()})
+        form = cls(**{name: values if _is_list(name) else values[0] for name, values in lists.items()})
         found = [*_too_long(lists), *_too_often(lists)]
         form.refuse(found)
         form._unseen = found
@@ -82,6 +84,10 @@ class Form:
         return self.typed.get(name, "")
 
 
+def _is_list(name: str) -> bool:
+    return name in MANY or name.endswith(ROWS)
+
+
 def _too_long(lists: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
     for name, values in lists.items():
         number, most = max(map(len, values)), LONGEST_IN.get(name, LONGEST)
@@ -93,7 +99,7 @@ def _too_long(lists: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
 
 def _too_often(lists: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
     for name, values in lists.items():
-        if len(values) > 1 and name not in MANY:
+        if len(values) > 1 and not _is_list(name):
             sentence = told("It was sent %(number)s times.", number=speak().integer(len(values)))
             yield Problem("form", 0, name, "twice", sentence, told("Send it once."))
 
