@@ -19,8 +19,9 @@ from sqlalchemy import Engine, select
 from incentives.errors import Problem, Rejected, Told
 from incentives.jobs import run_waiting
 from incentives.papers.languages import MINUS
-from incentives.service import decisions, deliveries, kept, months, payouts, runs
+from incentives.service import decisions, deliveries, kept, months, payouts, runs, would_post
 from incentives.store.desk import Job
+from incentives.store.engine import reading
 from month_ends import JULY, by, make_july_open
 from served import ALEX, BRAM, FEMKE, INGRID, JORIS, KIM, NOOR, RUBEN, SANNE, app_on, client_of, copied, token_in
 
@@ -84,6 +85,17 @@ def test_the_checklist_says_what_is_missing_and_where_to_mend_it(books: Engine, 
     assert "Hold 1, proposed by Femke Bos, waits for approval." in says
     assert "Joris Hendriks asks about chargeback-26-036." in says
     assert 'href="/decisions#proposals"' in page and 'href="/questions"' in page
+
+
+def test_what_teams_pay_is_told_to_each_member_alone_too(books: Engine) -> None:
+    with reading(books) as connection:
+        whole = runs.preview_in(connection, by(FEMKE)).drafts
+        shared = {each.payee_id for each in whole if each.component == "collected-together"}
+        assert {"P02", "P08"} <= shared, "sales and credit share what the chargeback takes back"
+        for payee_id in shared:
+            alone = would_post.of_payee(connection, by(FEMKE), payee_id).entries
+            theirs = [each for each in whole if each.payee_id == payee_id]
+            assert sorted(each.draft for each in alone) == sorted(theirs)
 
 
 def test_whoever_ran_does_not_close(books: Engine, app: Flask) -> None:
