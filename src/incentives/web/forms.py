@@ -16,8 +16,8 @@ from incentives.web.here import speak
 
 MANY = frozenset({"kinds", "number", "roles", "scopes"})
 ROWS = ("@name", "@number")
-"""Fields that a form sends once for each of several things, and how those end that a plan's form sends once for each
-row of a table; they are lists. Any other is sent once."""
+"""Fields that a form sends once for each of several things, and how those end that a plan's form sends once for
+each row of a table; they are lists. Any other is sent once."""
 
 LONGEST = 2_000
 LONGEST_IN = {"name": 200, "token_name": 200, "email": 320, "document": 1_000_000}
