@@ -22,13 +22,8 @@ from incentives.papers.languages import MINUS
 from incentives.service import decisions, deliveries, kept, months, payouts, runs, would_post
 from incentives.store.desk import Job
 from incentives.store.engine import reading
-from month_ends import JULY, by, make_july_open
+from month_ends import JULY, by
 from served import ALEX, BRAM, FEMKE, INGRID, JORIS, KIM, NOOR, RUBEN, SANNE, app_on, client_of, copied, token_in
-
-
-@pytest.fixture(scope="module")
-def july(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_july_open(tmp_path_factory.mktemp("july"))
 
 
 @pytest.fixture

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 from sqlalchemy import Engine, select
 
-from incentives.cli.story import PASSWORD
 from incentives.service.verification import breaches
 from incentives.store import tables
 from served import (
@@ -31,7 +27,7 @@ from served import (
     SANNE,
     app_on,
     client_of,
-    serving,
+    signed_in,
     token_in,
 )
 
@@ -307,27 +303,11 @@ def test_a_manager_sees_no_other_team(story_app: Flask) -> None:
 # In a browser ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def address(story: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("served")
-    for file in story.parent.glob("books.db*"):
-        shutil.copy(file, folder / file.name)
-    with serving(folder / "books.db") as found:
-        yield found
-
-
-def page_of(browser: Browser, address: str, email: str, **options: Any) -> Page:
-    page = browser.new_context(locale="en-GB", **options).new_page()
-    page.goto(f"{address}/login")
-    page.fill("#email", email)
-    page.fill("#password", PASSWORD)
-    page.click("main button")
-    return page
-
-
-def test_an_amount_opens_its_reason_in_place_and_a_question_is_asked_there(browser: Browser, address: str) -> None:
-    page = page_of(browser, address, JORIS)
-    page.goto(f"{address}/pay?of=corrections")
+def test_an_amount_opens_its_reason_in_place_and_a_question_is_asked_there(
+    browser: Browser, story_address: str
+) -> None:
+    page = signed_in(browser, story_address, JORIS)
+    page.goto(f"{story_address}/pay?of=corrections")
     amount = page.locator("a.opens", has_text="\N{MINUS SIGN}561,00")
     amount.click()
     reason = page.locator(".reason", has_text="Hotel De Gouden Reiger")
@@ -353,13 +333,12 @@ def test_an_amount_opens_its_reason_in_place_and_a_question_is_asked_there(brows
     ],
 )
 def test_everybody_can_read_it_at_any_width(
-    browser: Browser, address: str, email: str, path: str, width: int, scheme: Any
+    browser: Browser, story_address: str, email: str, path: str, width: int, scheme: Any
 ) -> None:
     said: list[str] = []
-    options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, "bypass_csp": True}
-    page = page_of(browser, address, email, **options)
+    page = signed_in(browser, story_address, email, width=width, scheme=scheme)
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(address + path)
+    page.goto(story_address + path)
     page.wait_for_load_state("networkidle")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
     found = Axe().run(page)

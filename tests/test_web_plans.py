@@ -19,7 +19,6 @@ from playwright.sync_api import Browser
 from sqlalchemy import Engine, select
 
 from incentives import jobs
-from incentives.cli.story import PASSWORD
 from incentives.documents.editing import Editing, path_of
 from incentives.documents.plans import read_plan
 from incentives.errors import Rejected
@@ -43,6 +42,7 @@ from served import (
     client_of,
     copied,
     serving,
+    signed_in,
     token_in,
 )
 
@@ -535,13 +535,9 @@ def address(story: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 
 def test_mistakes_appear_at_their_field_while_somebody_types(browser: Browser, address: str) -> None:
-    page = browser.new_page()
+    page = signed_in(browser, address, FEMKE)
     faults: list[str] = []
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.goto(f"{address}/login")
-    page.fill("#email", FEMKE)
-    page.fill("#password", PASSWORD)
-    page.click("main button")
     page.goto(f"{address}/drafts/1")
     rate = page.locator(f'[id="{TIER}.rate"]')
     rate.fill("6 percent")
@@ -573,15 +569,10 @@ READ_BY_MACHINES = (
     ids=["light", "dark"],
 )
 def test_nothing_keeps_anybody_out(browser: Browser, address: str, scheme: Any, paths: tuple[str, ...]) -> None:
-    context = browser.new_context(color_scheme=scheme, viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    page.goto(f"{address}/login")
-    page.fill("#email", FEMKE)
-    page.fill("#password", PASSWORD)
-    page.click("main button")
+    page = signed_in(browser, address, FEMKE, width=390, height=844, scheme=scheme)
     for path in paths:
         page.goto(address + path)
         found = Axe().run(page)
         assert found.violations_count == 0, (path, found.generate_report())
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
-    context.close()
+    page.context.close()
