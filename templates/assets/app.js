@@ -1,6 +1,24 @@
 // What a page needs beside htmx: nothing here is needed for reading.
 "use strict";
 
+// Where you are is in view, in a bar that is wider than the screen.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const here of document.querySelectorAll(".rail [aria-current], .picker [aria-current]")) {
+    const bar = here.closest(".rail, .picker");
+    bar.scrollLeft = here.offsetLeft - bar.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
+  }
+});
+
+// The menu closes by Escape, and by a click elsewhere.
+addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector(".menu[open]");
+  if (menu) menu.open = false, menu.querySelector("summary").focus();
+});
+document.addEventListener("click", (event) => {
+  const menu = document.querySelector(".menu[open]");
+  if (menu && !menu.contains(event.target)) menu.open = false;
+});
+
 // A fragment that was swapped in is read out, and shown where it is.
 document.addEventListener("htmx:after:swap", (event) => {
   const target = event.detail?.ctx?.target ?? event.target;

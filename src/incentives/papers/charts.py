@@ -26,12 +26,26 @@ INK = "#1c2430"
 FAINT = "#c9ced6"
 FONT = "Inter, DejaVu Sans, sans-serif"
 
-_WIDTH = 640
-_NAMES_WIDTH = 78
-_LABEL_WIDTH = 170
-_ROW = 15
-_BAR = 9
-_GAP = 9
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How wide bars are drawn, and how large; lengths in pixels."""
+
+    width: int
+    names_width: int
+    label_width: int
+    row: int
+    bar: int
+    gap: int
+    font: float
+    kind: str = "chart"
+    """The classes of the SVG."""
+
+
+PAPER = Size(640, 78, 170, 15, 9, 9, 10.5)
+WIDE = Size(640, 96, 190, 22, 12, 12, 13, "chart on-desk")
+NARROW = Size(358, 84, 150, 20, 11, 10, 12, "chart on-phone")
+"""On paper; on a screen; on a phone, where the screen's could not be read."""
 
 _ROLES = re.compile(r' (?:class|role|pointer-events|aria-[a-z]+)="[^"]*"')
 """What the drawing library says of each mark; only ever of its own making, no text of ours is in it."""
@@ -54,21 +68,26 @@ class Bars:
     bars: Sequence[Bar]
 
 
-def bars_chart(groups: Sequence[Bars], title: str) -> str:
+def bars_chart(groups: Sequence[Bars], title: str, size: Size = PAPER) -> str:
     """Horizontal bars in groups, each with its label beside it, as SVG.
 
     The title is what a screen reader says for the whole chart; the figures stand in a table beside it.
     """
-    return _drawn(tuple(replace(each, bars=tuple(each.bars)) for each in groups), title)
+    return _drawn(tuple(replace(each, bars=tuple(each.bars)) for each in groups), title, size)
+
+
+def bars_on_screen(groups: Sequence[Bars], title: str) -> str:
+    """The chart twice: the style sheet shows the one that can be read at the screen's width."""
+    return bars_chart(groups, title, WIDE) + bars_chart(groups, title, NARROW)
 
 
 @lru_cache(maxsize=512)
-def _drawn(groups: tuple[Bars, ...], title: str) -> str:
+def _drawn(groups: tuple[Bars, ...], title: str, size: Size) -> str:
     """Drawing takes longer than everything else on a page; the same figures are looked at again and again."""
-    bars, names, height = _placed(groups)
+    bars, names, height = _placed(groups, size)
     amounts = [0.0, *(bar["amount"] for bar in bars)]
     low, high = min(amounts), max(amounts)
-    shape = _bars_shape()
+    shape = _bars_shape(size)
     known = {"low": low, "high": high if high > low else low + 1}
     filled = _filled(shape, {"bars": bars, "names": names}) | {
         "height": height,
@@ -77,14 +96,14 @@ def _drawn(groups: tuple[Bars, ...], title: str) -> str:
             for signal in shape["signals"]
         ],
     }
-    return _titled(vl_convert.vega_to_svg(filled), title, _WIDTH, height)
+    return _titled(vl_convert.vega_to_svg(filled), title, size.width, height, size.kind)
 
 
-def _placed(groups: Sequence[Bars]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
+def _placed(groups: Sequence[Bars], size: Size) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
     """Every bar with its place from the top, every name beside the first of its bars, and the whole height."""
-    bars, names, top = [], [], _GAP
+    bars, names, top = [], [], size.gap
     for group in groups:
-        names.append({"name": group.name, "middle": top + _ROW / 2})
+        names.append({"name": group.name, "middle": top + size.row / 2})
         for bar in group.bars:
             bars.append(
                 {
@@ -93,26 +112,26 @@ def _placed(groups: Sequence[Bars]) -> tuple[list[dict[str, Any]], list[dict[str
                     "zero": 0.0,
                     "label": bar.label,
                     "colour": bar.colour,
-                    "y": top + (_ROW - _BAR) / 2,
-                    "y2": top + (_ROW + _BAR) / 2,
-                    "middle": top + _ROW / 2,
+                    "y": top + (size.row - size.bar) / 2,
+                    "y2": top + (size.row + size.bar) / 2,
+                    "middle": top + size.row / 2,
                 }
             )
-            top += _ROW
-        top += _GAP
+            top += size.row
+        top += size.gap
     return bars, names, top
 
 
 @lru_cache
-def _bars_shape() -> dict[str, Any]:
+def _bars_shape(size: Size) -> dict[str, Any]:
     """The chart without its figures, checked and compiled once: most of the time that a chart takes."""
-    room = [_NAMES_WIDTH, _WIDTH - _LABEL_WIDTH]
+    room = [size.names_width, size.width - size.label_width]
     across = alt.Scale(domain=[{"expr": "low"}, {"expr": "high"}], range=room, nice=False, round=True)
     down = alt.Scale(domain=[0, 1000], range=[0, 1000], nice=False)
     chart = (
-        alt.layer(_bars(across, down), _labels(across, down), _zero(across), _names(down))
+        alt.layer(_bars(across, down), _labels(across, down, size.font), _zero(across), _names(down, size.font))
         .add_params(alt.param(name="low", value=0), alt.param(name="high", value=1))
-        .properties(width=_WIDTH, height=1, padding=0, background="transparent")
+        .properties(width=size.width, height=1, padding=0, background="transparent")
         .configure(font=FONT, aria=False, view=alt.ViewConfig(stroke=None))
     )
     compiled: dict[str, Any] = vl_convert.vegalite_to_vega(chart.to_dict())
@@ -130,10 +149,10 @@ def _bars(across: alt.Scale, down: alt.Scale) -> alt.Chart:
     )
 
 
-def _labels(across: alt.Scale, down: alt.Scale) -> alt.Chart:
+def _labels(across: alt.Scale, down: alt.Scale, font: float) -> alt.Chart:
     """Beside the end of a bar; beside the zero line where the bar goes the other way."""
     chart: alt.Chart = alt.Chart(alt.NamedData("bars")).mark_text(
-        align="left", baseline="middle", dx=6, fontSize=10.5
+        align="left", baseline="middle", dx=6, fontSize=font
     )
     return chart.encode(
         x=alt.X("end:Q", scale=across, axis=None),
@@ -148,9 +167,9 @@ def _zero(across: alt.Scale) -> alt.Chart:
     return chart.encode(x=alt.X("zero:Q", scale=across, axis=None))
 
 
-def _names(down: alt.Scale) -> alt.Chart:
+def _names(down: alt.Scale, font: float) -> alt.Chart:
     chart: alt.Chart = alt.Chart(alt.NamedData("names")).mark_text(
-        align="left", baseline="middle", fontSize=10.5, fontWeight=600, color=INK
+        align="left", baseline="middle", fontSize=font, fontWeight=600, color=INK
     )
     return chart.encode(x=alt.value(0), y=alt.Y("middle:Q", scale=down, axis=None), text="name:N")
 
@@ -179,7 +198,7 @@ class Mark:
 _STEPS_HEIGHT = 190
 _STEPS_TOP = 26
 _STEPS_BOTTOM = 168
-_STEPS_WIDTH = 440
+_STEPS_WIDTH = 380
 """Narrow, so that its texts can be read on a phone."""
 _STEPS_RIGHT = _STEPS_WIDTH - 140
 _LINE = 14
@@ -242,7 +261,7 @@ def _steps_shape() -> dict[str, Any]:
     fills = alt.Chart(alt.NamedData("fills")).mark_area(interpolate="step-after", opacity=0.16)
     lines = alt.Chart(alt.NamedData("points")).mark_line(interpolate="step-after", strokeWidth=2)
     rules = alt.Chart(alt.NamedData("rules")).mark_rule(color=PAID, strokeDash=[3, 3])
-    texts = alt.Chart(alt.NamedData("texts")).mark_text(align="left", baseline="middle", fontSize=10.5)
+    texts = alt.Chart(alt.NamedData("texts")).mark_text(align="left", baseline="middle", fontSize=11.5)
     zero = alt.Chart(alt.InlineData([{"y": float(_STEPS_BOTTOM), "x": 0.0, "end": float(_STEPS_RIGHT)}]))
     chart = (
         alt.layer(
@@ -259,11 +278,11 @@ def _steps_shape() -> dict[str, Any]:
     return compiled
 
 
-def _titled(svg: str, title: str, width: int, height: int) -> str:
+def _titled(svg: str, title: str, width: int, height: int, kind: str = "chart") -> str:
     """The SVG with a title, which is its text alternative, in place of a role for every stroke in it."""
     end = svg.index(">") + 1
     opening = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" class="chart" viewBox="0 0 {width} {height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" class="{kind}" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}">'
     )
     return f"{opening}<title>{escape(title)}</title>{_ROLES.sub('', svg[end:])}"

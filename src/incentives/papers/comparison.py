@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from incentives.calendar import period_of
-from incentives.papers.charts import EARNED, PAID, TAKEN_BACK, Bar, Bars, bars_chart
+from incentives.papers.charts import EARNED, PAID, TAKEN_BACK, Bar, Bars, bars_on_screen
 from incentives.papers.languages import SPACE, Speaker, marked
 
 Amounts = tuple[int, int, int]
@@ -25,7 +25,7 @@ def chart(says: Speaker, quarters: Sequence[tuple[dt.date, Amounts]], currency: 
             label = _label(says, marked("Never came"), never_came, currency)
             bars.append(Bar(never_came, label, TAKEN_BACK))
         groups.append(Bars(short_quarter(says, first, starts), bars))
-    return bars_chart(
+    return bars_on_screen(
         groups, says.say(marked("Pay on signature and on cash by quarter; the table has the figures"))
     )
 

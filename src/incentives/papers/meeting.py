@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -15,7 +15,7 @@ from markupsafe import Markup
 from incentives.calendar import period_of
 from incentives.facts import Language
 from incentives.ledger.together import Age, Metric, TeamPool, TeamQuarter, Told
-from incentives.papers.charts import EARNED, TAKEN_BACK, Bar, Bars, bars_chart
+from incentives.papers.charts import EARNED, TAKEN_BACK, Bar, Bars, bars_chart, bars_on_screen
 from incentives.papers.languages import Speaker, marked, speaker
 from incentives.papers.records import became, tone
 from incentives.papers.rendering import environment
@@ -77,7 +77,8 @@ class _Telling:
             "is_paid_on_time": self._on_time(),
             "ages": [self._age(each) for each in view.ages],
             "ages_sum": says.number(sum(each.amount_minor for each in view.ages), view.currency),
-            "ages_chart": Markup(self._ages_chart()) if any(each.amount_minor for each in view.ages) else "",
+            "ages_chart": self._ages_chart(bars_chart),
+            "ages_on_screen": self._ages_chart(bars_on_screen),
             "without_rate": ", ".join(view.without_rate),
             "overdue": [self._told(each) for each in view.overdue],
             "warnings": [self._told(each) | self._warned(each) for each in view.warnings],
@@ -172,7 +173,9 @@ class _Telling:
             return self.say(marked("Over %(days)s days"), days=age.from_days - 1)
         return self.say(marked("%(first)s to %(last)s days"), first=age.from_days, last=age.to_days)
 
-    def _ages_chart(self) -> str:
+    def _ages_chart(self, draws: Callable[[list[Bars], str], str]) -> str:
+        if not any(each.amount_minor for each in self.view.ages):
+            return ""
         groups = [
             Bars(
                 self._age_name(each),
@@ -186,7 +189,7 @@ class _Telling:
             )
             for each in self.view.ages
         ]
-        return bars_chart(groups, self.say(marked("What is owed by days past due; the table has the figures")))
+        return Markup(draws(groups, self.say(marked("What is owed by days past due; the table has the figures"))))
 
     def _told(self, each: Told) -> Shown:
         says, stand = self.speaker, each.stand

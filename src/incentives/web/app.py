@@ -21,7 +21,7 @@ from incentives.store.upgrade import check_ready
 from incentives.web import accounts, api, attempts, errors, logs, operators, pages, single_sign_on
 from incentives.web.addresses import NumberInPath
 from incentives.web.forms import is_fragment
-from incentives.web.here import LANGUAGES, look_again, request_id, speak, today, viewer_or_none
+from incentives.web.here import LANGUAGES, company, look_again, request_id, speak, today, viewer_or_none
 from incentives.web.places import places
 from incentives.web.policy import NOBODY, PUBLIC, SIGNED_IN, Policy, policies_of
 from incentives.web.settings import Settings
@@ -191,6 +191,7 @@ def _templates(app: Flask) -> None:
     )
     environment.globals.update(
         asset=_asset,
+        company=company,
         is_fragment=is_fragment,
         LANGUAGES=LANGUAGES,
         MINUS=MINUS,

@@ -16,6 +16,7 @@ from incentives.papers.languages import Speaker, speaker
 from incentives.service.access import Viewer
 from incentives.store.acts import Who
 from incentives.store.engine import reading
+from incentives.store.facts_out import Known
 
 LANGUAGES: tuple[Language, ...] = ("en", "nl")
 
@@ -57,6 +58,12 @@ def viewer() -> Viewer:
     found = viewer_or_none()
     assert found is not None, "a route that asks who it is for is not public"
     return found
+
+
+def company() -> str:
+    """Whose books these are; nothing while they are empty."""
+    rules = Known(reader()).rules()
+    return rules.company.name if rules else ""
 
 
 def who(reason: str = "") -> Who:

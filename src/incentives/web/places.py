@@ -22,19 +22,22 @@ class Place:
 
 _PLACES = (
     ("my_pay.show", marked("My pay")),
-    ("team.show", marked("Team")),
-    ("together.show", marked("Together")),
     ("month.show", marked("Month")),
     ("imports.show", marked("Import")),
+    ("questions.show", marked("Questions")),
     ("plans.index", marked("Plans")),
+    ("payroll.show", marked("Payroll")),
+    ("statements.index", marked("Statements")),
+    ("team.show", marked("Team")),
+    ("together.show", marked("Together")),
     ("customers.index", marked("Customers")),
     ("invoices.index", marked("Invoices")),
-    ("questions.show", marked("Questions")),
     ("compare.show", marked("Compare")),
-    ("payroll.show", marked("Payroll")),
     ("people.index", marked("People and access")),
     ("audit.show", marked("Audit")),
 )
+_WITHIN = {"hooks": "people"}
+"""Pages that are reached from another place, and are part of it."""
 
 
 def places() -> Iterator[Place]:
@@ -49,6 +52,8 @@ def places() -> Iterator[Place]:
         if policy is None or not policy.admits(viewer):
             continue
         blueprint = endpoint.partition(".")[0]
-        if endpoint == "my_pay.show" and not viewer.payee_id:
+        if blueprint == "my_pay" and not viewer.payee_id:
             continue
-        yield Place(speak().say(name), url_for(endpoint), blueprint == here)
+        if blueprint == "statements" and not (viewer.payee_id or viewer.sees_all_pay):
+            continue
+        yield Place(speak().say(name), url_for(endpoint), blueprint == _WITHIN.get(here, here))

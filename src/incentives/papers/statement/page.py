@@ -14,7 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from incentives.facts import Language
-from incentives.papers.charts import BONUS, EARNED, PAID, TAKEN_BACK, Bar, Bars, bars_chart
+from incentives.papers.charts import BONUS, EARNED, PAID, TAKEN_BACK, Bar, Bars, bars_chart, bars_on_screen
 from incentives.papers.languages import Speaker, marked, speaker
 from incentives.papers.rendering import environment
 from incentives.papers.statement.document import Document
@@ -55,7 +55,7 @@ def paper_html(document: Document, language: Language, seal: str | None) -> str:
 
 
 def _rendered(template: str, document: Document, language: Language, seal: str | None) -> str:
-    page = Page(document, speaker(language))
+    page = Page(document, speaker(language), bars_on_screen if template == "statement.html" else bars_chart)
     return environment("statement", language).get_template(template).render(page.shown(seal))
 
 
@@ -87,11 +87,14 @@ _TAKEN_BACK = ("clawback", "suspension", "taken_back")
 
 
 class Page:
-    """A document in the words of one language."""
+    """A document in the words of one language; ``draws`` makes its charts."""
 
-    def __init__(self, document: Document, speaker: Speaker) -> None:
+    def __init__(
+        self, document: Document, speaker: Speaker, draws: Callable[[list[Bars], str], str] = bars_on_screen
+    ) -> None:
         self.document = document
         self.speaker = speaker
+        self.draws = draws
         self.say = speaker.say
 
     def shown(self, seal: str | None) -> Shown:
@@ -269,7 +272,7 @@ class Page:
                     drawn.append(Bar(amount_minor, label, colour))
             groups.append(Bars(self.speaker.month_of_year(day_of(month["month"])), drawn))
         title = self.say(marked("Earned, taken back and paid by month; the table below has the figures"))
-        return bars_chart(groups, title)
+        return self.draws(groups, title)
 
     # Lines ------------------------------------------------------------------------------------------
 

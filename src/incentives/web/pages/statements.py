@@ -13,10 +13,12 @@ from incentives.calendar import month_name
 from incentives.documents.written import Unreadable, day, first_of_month
 from incentives.facts import Language
 from incentives.papers.languages import marked
+from incentives.papers.meeting import quarter_title
 from incentives.papers.rule_words import told
 from incentives.papers.statement.page import statement_body
 from incentives.service import acknowledging, issuing, pay, statements
 from incentives.service.access import NotThere, reach_payee
+from incentives.service.runs import rules_in_force
 from incentives.service.statements import Issued
 from incentives.store.facts_out import Known
 from incentives.web.here import books, look_again, reader, speak, viewer, who
@@ -33,7 +35,7 @@ def index() -> Any:
         return redirect(url_for("statements.of_payee", payee_id=viewer().payee_id))
     if not viewer().sees_all_pay:
         raise NotThere("statements")
-    return render_template("statements/quarters.html", quarters=statements.quarters(reader()))
+    return render_template("statements/quarters.html", quarters=statements.quarters(reader()), named=_named)
 
 
 @blueprint.get("/of/<payee_id>")
@@ -45,6 +47,7 @@ def of_payee(payee_id: str) -> Any:
     return render_template(
         "statements/payee.html",
         payee_id=payee_id,
+        named=_named,
         is_own=payee_id == viewer().payee_id,
         payee=next(Known(reader()).payees(pay.THIS_PAYEE, this=payee_id), None),
         issued=statements.of_payee(reader(), payee_id),
@@ -60,7 +63,12 @@ def of_quarter(quarter: str) -> Any:
     issued = statements.of_quarter(reader(), first, viewer().payees())
     if not issued:
         raise NotThere(quarter)
-    return render_template("statements/quarter.html", quarter=quarter, first=first, issued=issued)
+    return render_template("statements/quarter.html", quarter=quarter, first=first, issued=issued, named=_named)
+
+
+def _named(first: dt.date) -> str:
+    """A quarter by its number in its fiscal year."""
+    return quarter_title(speak(), first, rules_in_force(reader()).company.fiscal_year_starts)
 
 
 @blueprint.get("/<quarter>/<payee_id>")

@@ -271,6 +271,7 @@ def _change_page(number: int, form: Form, status: int = 200) -> Any:
     page = render_template(
         "plans/change.html",
         revision=found,
+        name=drafting.shelf(reader(), found.plan).name,
         judged=judged,
         said=changes(before, judged.plan, speak()) if judged.plan else [],
         lines=changed_lines(was, found.document),
@@ -435,6 +436,7 @@ def _editor(found: Draft, text: str, problems: Sequence[Problem] = (), form: For
     return render_template(
         "plans/editor.html",
         draft=found,
+        name=drafting.shelf(reader(), found.plan).name,
         text=text,
         sections=sections,
         as_document=as_document,
