@@ -200,7 +200,7 @@ _STEPS_TOP = 26
 _STEPS_BOTTOM = 168
 _STEPS_WIDTH = 380
 """Narrow, so that its texts can be read on a phone."""
-_STEPS_RIGHT = _STEPS_WIDTH - 140
+_STEPS_RIGHT = _STEPS_WIDTH - 158
 _LINE = 14
 
 
@@ -261,7 +261,7 @@ def _steps_shape() -> dict[str, Any]:
     fills = alt.Chart(alt.NamedData("fills")).mark_area(interpolate="step-after", opacity=0.16)
     lines = alt.Chart(alt.NamedData("points")).mark_line(interpolate="step-after", strokeWidth=2)
     rules = alt.Chart(alt.NamedData("rules")).mark_rule(color=PAID, strokeDash=[3, 3])
-    texts = alt.Chart(alt.NamedData("texts")).mark_text(align="left", baseline="middle", fontSize=11.5)
+    texts = alt.Chart(alt.NamedData("texts")).mark_text(align="left", baseline="middle", fontSize=11)
     zero = alt.Chart(alt.InlineData([{"y": float(_STEPS_BOTTOM), "x": 0.0, "end": float(_STEPS_RIGHT)}]))
     chart = (
         alt.layer(

@@ -1,4 +1,4 @@
-"""The comparison with paying on signature as a chart: signature, cash, and what never came, by quarter."""
+"""Comparisons as charts: paying on signature beside cash by quarter, a plan before and after a change by month."""
 
 from __future__ import annotations
 
@@ -28,6 +28,21 @@ def chart(says: Speaker, quarters: Sequence[tuple[dt.date, Amounts]], currency: 
     return bars_on_screen(
         groups, says.say(marked("Pay on signature and on cash by quarter; the table has the figures"))
     )
+
+
+def before_and_after(says: Speaker, months: Sequence[tuple[dt.date, int, int]], currency: str) -> str:
+    """What a plan paid by month, and what it would have paid."""
+    groups = [
+        Bars(
+            says.short_month(month) + SPACE + str(month.year),
+            [
+                Bar(before, _label(says, marked("Before"), before, currency), PAID),
+                Bar(after, _label(says, marked("After"), after, currency), EARNED),
+            ],
+        )
+        for month, before, after in months
+    ]
+    return bars_on_screen(groups, says.say(marked("Paid before and after by month; the table has the sums by payee")))
 
 
 def _label(says: Speaker, name: str, amount_minor: int, currency: str) -> str:

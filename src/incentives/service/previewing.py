@@ -61,6 +61,16 @@ class Preview:
         """Per payee and currency over some months; the largest difference first."""
         return _summed(each for each in self.sides if first <= each.month <= last)
 
+    def by_month(self, currency: str, first: dt.date, last: dt.date) -> list[tuple[dt.date, int, int]]:
+        """Everybody together in a currency: month, before and after."""
+        totals: dict[dt.date, list[int]] = {}
+        for each in self.sides:
+            if each.currency == currency and first <= each.month <= last:
+                total = totals.setdefault(each.month, [0, 0])
+                total[0] += each.before_minor
+                total[1] += each.after_minor
+        return [(month, *totals[month]) for month in sorted(totals)]
+
     def late(self) -> list[Side]:
         """What would be posted into the open month for closed ones, per payee and currency."""
         found = _summed(each for each in self.sides if each.month < self.open_month)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug.datastructures import FileStorage
 
 from incentives import jobs
@@ -23,8 +24,10 @@ from incentives.documents.plans import read_plan, read_toml
 from incentives.documents.written import Unreadable, day
 from incentives.errors import Problem, Rejected
 from incentives.papers.changed_lines import changed_lines
+from incentives.papers.comparison import before_and_after
 from incentives.papers.languages import marked
 from incentives.papers.rule_words import BY, KINDS, changes, told
+from incentives.papers.statement.words import spoken
 from incentives.papers.words import in_words
 from incentives.rules.plan import Plan, Version
 from incentives.service import drafting, kept, previewing
@@ -37,6 +40,8 @@ from incentives.web.pages.plans import form as editing_form
 from incentives.web.policy import allow
 
 blueprint = Blueprint("plans", __name__)
+
+blueprint.app_template_global("spoken")(spoken)
 
 READ = ("author", "approver", "auditor")
 
@@ -373,8 +378,19 @@ def _previewed(base: str, plan: Plan, text: str) -> dict[str, Any]:
         "first": first,
         "last": last,
         "sides": found.between(first, last) if found else [],
+        "chart": _chart(found, first, last),
         "names": {each.payee_id: each.name for each in Known(reader()).payees()},
     }
+
+
+def _chart(found: previewing.Preview | None, first: dt.date, last: dt.date) -> Callable[[str], Markup]:
+    """What a currency's months paid and would have paid."""
+
+    def drawn(currency: str) -> Markup:
+        months = found.by_month(currency, first, last) if found else []
+        return Markup(before_and_after(speak(), months, currency))
+
+    return drawn
 
 
 def _started(base: str, plan: str, text: str) -> Any:
@@ -451,6 +467,7 @@ def _editor(found: Draft, text: str, problems: Sequence[Problem] = (), form: For
         factors=[(by, speak().say(name)) for by, name in BY.items()],
         form=form,
         people=_people(),
+        is_long=previewing.is_long(reader()),
         **judged,
     )
 
