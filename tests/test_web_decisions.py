@@ -92,7 +92,7 @@ def test_questions_about_one_cause_are_answered_together(story_engine: Engine, a
     says = text_of(page)
     assert "Joris Hendriks asks about INV-26-036 “Was this not settled?”" in says
     assert f"{MINUS}€ 561.00 taken back, Cash commission" in says
-    assert f"{MINUS}€ 250.00 taken back, new-and-paid" in says
+    assert f"{MINUS}€ 250.00 taken back, New and paid" in says
     act = page.split('id="question-', 1)[1].split('"', 1)[0]
     csrf = {"number": ["1", "2"], "answer": "The card company decided against us."}
     status, says = sends(ruben, "/questions", f"/questions/{act}", **csrf | {"answer": " "})  # type: ignore[arg-type]

@@ -42,7 +42,8 @@ def before_and_after(says: Speaker, months: Sequence[tuple[dt.date, int, int]], 
         )
         for month, before, after in months
     ]
-    return bars_on_screen(groups, says.say(marked("Paid before and after by month; the table has the sums by payee")))
+    title = says.say(marked("Paid before and after by month; the table has the sums by payee"))
+    return bars_on_screen(groups, title)
 
 
 def _label(says: Speaker, name: str, amount_minor: int, currency: str) -> str:

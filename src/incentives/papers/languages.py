@@ -89,13 +89,13 @@ class Speaker:
         """A whole number, thousands apart."""
         return (MINUS if number < 0 else "") + self._decimal(abs(number), 0, 0)
 
-    def share(self, ppm: int) -> str:
-        """Millionths in percent, every decimal that is not 0."""
-        return (MINUS if ppm < 0 else "") + self._decimal(abs(ppm), 4, 0) + f"{SPACE}%"
+    def share(self, ppm: int, at_least: int = 0) -> str:
+        """Millionths in percent, every decimal that is not 0, and ``at_least`` so many: in a column all alike."""
+        return (MINUS if ppm < 0 else "") + self._decimal(abs(ppm), 4, at_least) + f"{SPACE}%"
 
-    def factor(self, ppm: int) -> str:
+    def factor(self, ppm: int, at_least: int = 0) -> str:
         """Millionths as a plain number."""
-        return (MINUS if ppm < 0 else "") + self._decimal(abs(ppm), 6, 0)
+        return (MINUS if ppm < 0 else "") + self._decimal(abs(ppm), 6, at_least)
 
     def _decimal(self, digits: int, decimals: int, at_least: int) -> str:
         return _written_decimal(_LOCALES[self.language], digits, decimals, at_least)

@@ -265,8 +265,8 @@ def _read(says: Speaker, name: str, value_ppm: int | None) -> str:
     if value_ppm is None:
         return metric_value(says, name, None)
     step = 100 if is_share(name) else 10_000
-    shortened = (abs(value_ppm) + step // 2) // step * step
-    return metric_value(says, name, -shortened if value_ppm < 0 else shortened)
+    shortened = (abs(value_ppm) + step // 2) // step * step * (-1 if value_ppm < 0 else 1)
+    return says.share(shortened, 2) if is_share(name) else says.factor(shortened, 2)
 
 
 # The pack ----------------------------------------------------------------------------------------------------

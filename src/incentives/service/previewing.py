@@ -63,13 +63,12 @@ class Preview:
 
     def by_month(self, currency: str, first: dt.date, last: dt.date) -> list[tuple[dt.date, int, int]]:
         """Everybody together in a currency: month, before and after."""
-        totals: dict[dt.date, list[int]] = {}
+        found: dict[dt.date, tuple[int, int]] = {}
         for each in self.sides:
             if each.currency == currency and first <= each.month <= last:
-                total = totals.setdefault(each.month, [0, 0])
-                total[0] += each.before_minor
-                total[1] += each.after_minor
-        return [(month, *totals[month]) for month in sorted(totals)]
+                before, after = found.get(each.month, (0, 0))
+                found[each.month] = before + each.before_minor, after + each.after_minor
+        return [(month, before, after) for month, (before, after) in sorted(found.items())]
 
     def late(self) -> list[Side]:
         """What would be posted into the open month for closed ones, per payee and currency."""

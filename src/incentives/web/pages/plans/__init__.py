@@ -467,7 +467,7 @@ def _editor(found: Draft, text: str, problems: Sequence[Problem] = (), form: For
         factors=[(by, speak().say(name)) for by, name in BY.items()],
         form=form,
         people=_people(),
-        is_long=previewing.is_long(reader()),
+        is_long=not kept.is_little(reader()),
         **judged,
     )
 
