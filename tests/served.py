@@ -67,10 +67,10 @@ def copied(story: Path, folder: Path) -> Engine:
     return engine_for(read_url(f"sqlite:///{folder / 'books.db'}"))
 
 
-def app_on(engine: Engine) -> Flask:
-    """The application on a store, on the morning on which the story ends."""
-    app = create_app(engine, Settings(_secret(engine), today=TODAY))
-    app.extensions["api_limiter"].enabled = False
+def app_on(engine: Engine, per_minute: int = 0) -> Flask:
+    """The application on a store, on the morning when the story ends. 0: programs ask as often as they like."""
+    app = create_app(engine, Settings(_secret(engine), today=TODAY, api_per_minute=per_minute or 1))
+    app.extensions["api_limiter"].enabled = per_minute > 0
     return app
 
 

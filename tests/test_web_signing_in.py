@@ -296,6 +296,14 @@ def test_a_number_of_proxies_that_is_none_is_a_mistake(story_engine: Engine, wri
         read_settings(story_engine.url, {"INCENTIVES_PROXIES": written})
 
 
+def test_an_operator_says_how_often_a_program_may_ask(story_engine: Engine) -> None:
+    assert read_settings(story_engine.url, {}).api_per_minute == 600
+    assert read_settings(story_engine.url, {"INCENTIVES_API_PER_MINUTE": "9000"}).api_per_minute == 9000
+    for written in ("0", "-1", "many", "1.5"):
+        with pytest.raises(Rejected, match="INCENTIVES_API_PER_MINUTE: It is a number from 1"):
+            read_settings(story_engine.url, {"INCENTIVES_API_PER_MINUTE": written})
+
+
 def test_the_name_that_a_browser_gives_the_server_leads_nowhere(story_app: Flask) -> None:
     answered = story_app.test_client().get(
         "/pay", headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ SECRET_KEY = "INCENTIVES_SECRET_KEY"
 PUBLIC_URL = "INCENTIVES_PUBLIC_URL"
 SMTP_URL = "INCENTIVES_SMTP_URL"
 PROXIES = "INCENTIVES_PROXIES"
+API_PER_MINUTE = "INCENTIVES_API_PER_MINUTE"
 PRIVATE_HOOKS = "INCENTIVES_PRIVATE_HOOKS"
 METRICS_TOKEN = "INCENTIVES_METRICS_TOKEN"
 OIDC_ISSUER = "INCENTIVES_OIDC_ISSUER"
@@ -26,15 +28,16 @@ OIDC_CLIENT_SECRET = "INCENTIVES_OIDC_CLIENT_SECRET"
 
 SHORTEST = 32
 MOST_PROXIES = 9
+PER_MINUTE = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """``public_url`` is where people reach the service; ``smtp_url`` "" writes to the log that there would be an
     e-mail. ``proxies`` is how many of our own stand before the service: they are believed where a request came
-    from, and nobody else is. ``private_hooks`` lets messages go to systems inside the own network;
-    ``metrics_token`` opens the metrics to who is not on this machine. ``oidc_issuer`` is the identity provider of
-    single sign-on, "" for none.
+    from, and nobody else is. ``api_per_minute`` is how often one token may ask each process. ``private_hooks``
+    lets messages go to systems inside the own network; ``metrics_token`` opens the metrics to who is not on this
+    machine. ``oidc_issuer`` is the identity provider of single sign-on, "" for none.
     """
 
     secret_key: str
@@ -42,6 +45,7 @@ class Settings:
     smtp_url: str = ""
     today: dt.date | None = None
     proxies: int = 0
+    api_per_minute: int = PER_MINUTE
     private_hooks: bool = False
     metrics_token: str = ""
     oidc_issuer: str = ""
@@ -81,6 +85,10 @@ def read_settings(url: URL, environment: Mapping[str, str] | None = None, port: 
     if proxies not in map(str, range(MOST_PROXIES + 1)):
         sentence = f"It is a number from 0 to {MOST_PROXIES}."
         problems.append(_problem(PROXIES, "unreadable", sentence, "Write how many proxies stand before it."))
+    per_minute = found.get(API_PER_MINUTE) or str(PER_MINUTE)
+    if not re.fullmatch("[1-9][0-9]{0,6}", per_minute):
+        cure = "Write how many requests a minute a token may make."
+        problems.append(_problem(API_PER_MINUTE, "unreadable", "It is a number from 1 to 9999999.", cure))
     private = found.get(PRIVATE_HOOKS, "no")
     if private not in ("yes", "no"):
         problems.append(_problem(PRIVATE_HOOKS, "unreadable", "It is yes or no.", "Write yes or no."))
@@ -95,6 +103,7 @@ def read_settings(url: URL, environment: Mapping[str, str] | None = None, port: 
         public.rstrip("/"),
         smtp,
         proxies=int(proxies),
+        api_per_minute=int(per_minute),
         private_hooks=private == "yes",
         metrics_token=found.get(METRICS_TOKEN, ""),
         oidc_issuer=oidc[OIDC_ISSUER],

@@ -15,6 +15,7 @@ from incentives.web.api.docs import chapters, shapes
 from incentives.web.api.frame import CONVERTERS, Api, Conflicting, Malformed, describe, token_or_address
 from incentives.web.api.shapes import properties_of
 from incentives.web.policy import public
+from incentives.web.settings import Settings
 
 NOUNS = (
     *facts.NOUNS,
@@ -31,9 +32,6 @@ NOUNS = (
     pay.questions,
     audit.noun,
 )
-
-RATE = "600 per minute"
-"""How often one token may ask, in each process."""
 
 described = Blueprint("api", __name__, url_prefix="/api")
 
@@ -55,7 +53,9 @@ def set_up(app: Flask, csrf: CSRFProtect, limiter: Limiter) -> None:
         api.flask_plugin.register_converter(converter, lambda _, shape=shape: shape)
     describe(api)
     api.spec.components.schema("Reason", pay.REASON)
-    limit: Any = limiter.shared_limit(RATE, scope="api", key_func=token_or_address)
+    settings: Settings = app.extensions["settings"]
+    rate = f"{settings.api_per_minute} per minute"
+    limit: Any = limiter.shared_limit(rate, scope="api", key_func=token_or_address)
     for noun in NOUNS:
         csrf.exempt(noun)  # no cookie opens anything here
         app.register_blueprint(noun)
