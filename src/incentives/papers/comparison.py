@@ -42,7 +42,7 @@ def before_and_after(says: Speaker, months: Sequence[tuple[dt.date, int, int]], 
         )
         for month, before, after in months
     ]
-    title = says.say(marked("Paid before and after by month; the table has the sums by payee"))
+    title = says.say(marked("Paid before and after by month; the table has the figures"))
     return bars_on_screen(groups, title)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +42,8 @@ def show() -> Any:
         ],
         months=[each for each in rows[0].months if each <= today()],
         closed_through=rows[0].closed_through,
-        tables=_by_currency(rows),
+        tables=(tables := _by_currency(rows)),
+        sums={currency: _together(some) for currency, some in tables.items()},
         month_name=month_name,
     )
 
@@ -109,6 +112,20 @@ class _Row:
     quarter: Quarter
     months: dict[dt.date, dict[str, int]]
     sums: dict[str, int]
+
+
+def _together(rows: list[_Row]) -> _Row:
+    """Everybody in a currency: the last row of their table."""
+    first = rows[0]
+    months = {month: _added(row.months[month] for row in rows) for month in first.months}
+    return _Row(first.quarter, months, _added(row.sums for row in rows))
+
+
+def _added(sums: Iterable[dict[str, int]]) -> dict[str, int]:
+    total = Counter[str]()
+    for each in sums:
+        total.update(each)
+    return dict(total)
 
 
 def _by_currency(rows: list[Quarter]) -> dict[str, list[_Row]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -378,19 +378,10 @@ def _previewed(base: str, plan: Plan, text: str) -> dict[str, Any]:
         "first": first,
         "last": last,
         "sides": found.between(first, last) if found else [],
-        "chart": _chart(found, first, last),
+        "by_month": lambda currency: found.by_month(currency, first, last) if found else [],
+        "chart": lambda months, currency: Markup(before_and_after(speak(), months, currency)),
         "names": {each.payee_id: each.name for each in Known(reader()).payees()},
     }
-
-
-def _chart(found: previewing.Preview | None, first: dt.date, last: dt.date) -> Callable[[str], Markup]:
-    """What a currency's months paid and would have paid."""
-
-    def drawn(currency: str) -> Markup:
-        months = found.by_month(currency, first, last) if found else []
-        return Markup(before_and_after(speak(), months, currency))
-
-    return drawn
 
 
 def _started(base: str, plan: str, text: str) -> Any:
