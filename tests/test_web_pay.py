@@ -163,7 +163,7 @@ def test_a_question_that_asks_nothing_is_kept_open(story_engine: Engine) -> None
     why = "/pay/P02/why?cause=chargeback-26-036"
     status, said = post(client, why, "/pay/P02/why", cause="chargeback-26-036", question="  ")
     assert status == 422
-    assert "There is no question." in said
+    assert "Er staat geen vraag." in said
 
 
 def test_an_auditor_asks_nothing(story_engine: Engine) -> None:

@@ -127,6 +127,11 @@ class Speaker:
         """Mar."""
         return self._date(day, "LLL").replace(".", "").capitalize()
 
+    def short_months(self, first: dt.date, last: dt.date) -> str:
+        """Jan – Mar 2026; a month has a capital where its language gives it one, and at the beginning."""
+        ends = self._date(last, "LLL").replace(".", "")
+        return f"{self.short_month(first)} \N{EN DASH} {ends}{SPACE}{last.year}"
+
     def _date(self, day: dt.date, pattern: str) -> str:
         return _written_date(_LOCALES[self.language], day, pattern)
 

@@ -17,7 +17,7 @@ from incentives.money import EXPONENTS
 from incentives.papers.languages import Speaker, marked
 from incentives.papers.statement.document import Document
 from incentives.papers.statement.page import Page
-from incentives.papers.statement.words import EN_DASH, spoken
+from incentives.papers.statement.words import spoken
 from incentives.service import decisions, pay, receivables, teams
 from incentives.service.access import NotThere, reach_payee
 from incentives.service.explaining import explain, moment
@@ -143,8 +143,7 @@ class _View:
         """The quarters around this one: name, address, whether it is this one."""
         at = self.known.index(self.quarter.period)
         for each in self.known[max(0, at - 3) : at + 3]:
-            first, last = (self.words.short_month(day) for day in (each.first, each.last))
-            name = f"{first} {EN_DASH} {last} {each.last.year}"
+            name = self.words.short_months(each.first, each.last)
             yield name, self.whose.address(quarter=month_name(each.first)), each == self.quarter.period
 
     def months(self) -> Iterator[tuple[str, str, bool]]:

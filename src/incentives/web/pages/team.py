@@ -12,7 +12,6 @@ from flask import Blueprint, render_template, request, url_for
 
 from incentives.calendar import Period, month_name
 from incentives.documents.written import Unreadable, first_of_month
-from incentives.papers.statement.words import EN_DASH
 from incentives.service import pay, receivables, teams
 from incentives.service.access import NotThere
 from incentives.service.pay import Quarter
@@ -38,7 +37,12 @@ def show() -> Any:
         "team/show.html",
         team=team,
         quarters=[
-            (_named(each), team.address(quarter=month_name(each.first)), each == quarter) for each in known[-6:]
+            (
+                speak().short_months(each.first, each.last),
+                team.address(quarter=month_name(each.first)),
+                each == quarter,
+            )
+            for each in known[-6:]
         ],
         months=[each for each in rows[0].months if each <= today()],
         closed_through=rows[0].closed_through,
@@ -98,11 +102,6 @@ def _quarter(known: list[Period]) -> Period:
         if each.first == first:
             return each
     raise NotThere("quarter")
-
-
-def _named(quarter: Period) -> str:
-    first, last = (speak().short_month(day) for day in (quarter.first, quarter.last))
-    return f"{first} {EN_DASH} {last} {quarter.last.year}"
 
 
 @dataclass(frozen=True, slots=True)
