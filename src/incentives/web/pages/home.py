@@ -15,17 +15,10 @@ from incentives.web.policy import allow
 blueprint = Blueprint("home", __name__)
 
 
-_WORK = ((("author", "approver"), "month.show"), (("auditor",), "audit.show"))
-"""Where the work of those begins who have no pay to look at here; of others it is the first of their places."""
-
-
 @blueprint.get("/")
 @allow()
 def show() -> Any:
-    """Leads to where the viewer's work begins."""
-    for roles, endpoint in _WORK:
-        if viewer().has(*roles) and not viewer().payee_id:
-            return redirect(url_for(endpoint))
+    """Leads to the first place of the viewer's own."""
     first = next(places(), None)
     return redirect(first.address) if first else render_template("nothing.html")
 
