@@ -25,4 +25,4 @@ def test_a_process_that_drew_on_paper_serves_pages_that_are_drawn(
     with serving(tmp_path / "books.db", PROGRAM) as address:
         page = signed_in(browser, address, SANNE)
         page.goto(f"{address}/pay?quarter=2026-04")
-        expect(page.locator("main figure svg")).to_be_visible()
+        expect(page.locator("main figure svg.on-desk")).to_be_visible()
