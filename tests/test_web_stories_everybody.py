@@ -116,6 +116,7 @@ def test_without_javascript_one_proposes_and_another_approves(browser: Browser, 
     says(femke, "You proposed it, so somebody else decides: Ruben Smit.")
     ruben.goto(f"{story_address}/decisions")
     says(ruben, "€ 250.00 for Sanne de Wit, on 3 August 2026")
+    ruben.get_by_label("Why").first.fill("Agreed with the manager")
     ruben.get_by_role("button", name="Approve").first.click()
     says(ruben, "Approved. The next run counts it.")
     expect(ruben.get_by_role("button", name="Approve")).to_have_count(0)

@@ -45,6 +45,7 @@ def test_everything_is_reached_by_keyboard_and_the_focus_is_never_lost(
     _is_seen(page)
 
     page.goto(f"{story_address}/pay")
+    _press(page, page.locator("header summary"))
     _press(page, page.get_by_role("button", name="Sign out"))
     page.wait_for_url(lambda url: "/login" in url)
 
