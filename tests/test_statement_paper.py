@@ -72,10 +72,15 @@ def test_the_text_of_a_sample_statement_is_as_it_was_read_and_found_good(
 
 
 def test_page_and_paper_say_the_same_of_every_line() -> None:
-    page = statement_html(document_of("P02"), "en", SEAL)
-    article = str(statement_body(document_of("P02"), "en", SEAL))
+    page = _without_charts(statement_html(document_of("P02"), "en", SEAL))
+    article = _without_charts(str(statement_body(document_of("P02"), "en", SEAL)))
     assert article in page
-    assert article in paper_html(document_of("P02"), "en", SEAL)
+    assert article in _without_charts(paper_html(document_of("P02"), "en", SEAL))
+
+
+def _without_charts(html: str) -> str:
+    """On screen they are drawn in the colours of the page, and once more for a phone."""
+    return re.sub(r"<figure>.*?</figure>", "", html, flags=re.DOTALL)
 
 
 def test_a_statement_without_a_seal_is_a_preview() -> None:

@@ -37,6 +37,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, url: URL, settings: Settings, options: dict[str, Any]) -> None:
         self.url, self.settings, self.options = url, settings, options
+        operators.count_together()
         super().__init__()
 
     def load_config(self) -> None:

@@ -120,11 +120,16 @@ def _counted() -> _Counted:
     """Made once in a process; a server's further processes are its children and share the folder."""
     with _making:
         if not _made:
-            if FOLDER not in os.environ:
-                folder = os.environ[FOLDER] = tempfile.mkdtemp(prefix="incentives-metrics-")
-                atexit.register(_remove, folder, os.getpid())
+            count_together()
             _made.append(_Counted())
         return _made[0]
+
+
+def count_together() -> None:
+    """Have this process and its children count in one folder: a server says so before it has any."""
+    if FOLDER not in os.environ:
+        folder = os.environ[FOLDER] = tempfile.mkdtemp(prefix="incentives-metrics-")
+        atexit.register(_remove, folder, os.getpid())
 
 
 def leave_nothing() -> None:
