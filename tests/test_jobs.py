@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, func, select, update
 
 from incentives import jobs
-from incentives.jobs import KINDS, desk, kind, run_waiting, start
+from incentives.jobs import KINDS, desk, kind, run_waiting, start, work
 from incentives.service import accounts
 from incentives.service.accounts import Person
 from incentives.store import queue, tables
@@ -204,6 +204,19 @@ def test_a_job_is_taken_once(story_engine: Engine) -> None:
     assert run_waiting(story_engine) == 0
 
 
+def test_a_job_that_a_worker_is_told_of_twice_stays_in_its_hands(story_engine: Engine) -> None:
+    number = start(story_engine, account(story_engine, FEMKE), "run", {"as_of": "2026-08-03"})
+    told_twice = work._Worker(story_engine, (), lambda: NOW)
+    try:
+        told_twice.mine.append(number)
+        assert desk.take(story_engine, number) is not None  # by one thread
+        told_twice.do(number)  # by another
+        told_twice.find_missed()
+    finally:
+        told_twice.waiting.storage.close()
+    assert row(story_engine, number).state == "running"
+
+
 # The worker ------------------------------------------------------------------------------------------
 
 WORK = "import sys; sys.argv[0] = 'incentives'; from incentives.cli import main; main()"
@@ -311,3 +324,31 @@ def test_on_postgresql_the_queue_has_a_schema_of_its_own_and_the_app_role_uses_i
     finally:
         app.dispose()
         owner.dispose()
+
+
+BESIDE = """
+import os, signal, sys, time
+from incentives.cli.working import Beside
+Beside.PROGRAM = "import pickle, sys; print(*pickle.load(sys.stdin.buffer), flush=True); sys.stdin.read()"
+for number in range(10):
+    Beside("settings", number).start()
+    forked = []
+    until = time.monotonic() + 0.1
+    while time.monotonic() < until:
+        forked.append(os.fork())
+        if not forked[-1]:
+            signal.pause()
+    time.sleep(0.5)
+    print("gone", number, flush=True)
+    for each in forked:
+        os.kill(each, signal.SIGKILL)
+        os.waitpid(each, 0)
+"""
+
+
+def test_a_worker_beside_a_server_gets_its_settings_whenever_the_server_forks() -> None:
+    """It did so only when all that was forked had gone: until then nobody did a job."""
+    done = subprocess.run([sys.executable, "-c", BESIDE], capture_output=True, text=True, timeout=120)
+    said = done.stdout.split("\n")
+    for number in range(10):
+        assert said.index(f"settings {number}") < said.index(f"gone {number}"), done.stderr

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from incentives.cli import books, folder, keeping, people, serving, story, tokens
+from incentives.cli import accounts, books, folder, keeping, people, serving, story, tokens, working
 
 SECTIONS: tuple[tuple[str, tuple[click.Command, ...]], ...] = (
     ("Begin", story.COMMANDS),
     ("A folder of data", folder.COMMANDS),
     ("The books", books.COMMANDS),
     ("What people decide and ask", people.COMMANDS),
-    ("Pages and programs", (*serving.COMMANDS, *tokens.COMMANDS)),
+    ("Pages and programs", (*serving.COMMANDS, *working.COMMANDS, *accounts.COMMANDS, *tokens.COMMANDS)),
     ("Keeping the books", keeping.COMMANDS),
 )
 """Every command, by what it is about, in the order in which somebody meets them."""

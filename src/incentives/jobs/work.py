@@ -142,7 +142,7 @@ class _Worker:
     def __init__(self, engine: Engine, sweeps: tuple[Sweep, ...], now: Clock) -> None:
         self.engine, self.sweeps, self.now = engine, sweeps, now
         self.waiting = queue.queue_of(engine)
-        self.mine: set[int] = set()
+        self.mine: list[int] = []  # with a number twice where two threads were told of the same job
         self.sweeping = threading.Lock()
         desk.task_of(self.waiting, self.do)
         self.sweep_soon = self.waiting.periodic_task(crontab(), name="sweep")(self.sweep)
@@ -159,11 +159,11 @@ class _Worker:
             self.waiting.storage.close()
 
     def do(self, number: int) -> None:
-        self.mine.add(number)
+        self.mine.append(number)
         try:
             do(self.engine, self.waiting, number, self.now())
         finally:
-            self.mine.discard(number)
+            self.mine.remove(number)
 
     def sweep(self) -> None:
         """Jobs that the queue lost or somebody left; then everything else that is looked after."""
