@@ -78,7 +78,7 @@ def test_the_checklist_says_what_is_missing_and_where_to_mend_it(books: Engine, 
     assert "It would pay € 3,859.37" in says  # of Joris 62.39 is recovered; the 811.00 that he asks about waits
     assert "Steps that need somebody 2 of 9" in says
     assert "Hold 1, proposed by Femke Bos, waits for approval." in says
-    assert "Joris Hendriks asks about chargeback-26-036." in says
+    assert "Joris Hendriks asks about INV-26-036." in says
     assert 'href="/decisions#proposals"' in page and 'href="/questions"' in page
 
 

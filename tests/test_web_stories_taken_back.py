@@ -28,7 +28,7 @@ def test_what_a_rep_asks_about_is_kept_from_pay_until_finance_answers(browser: B
     _ask(joris, "De klant zegt dat dit is opgelost.")
 
     ruben.goto(f"{address}/month/2026-07")
-    says(ruben, "It would pay € 3,859.37", "Joris Hendriks asks about chargeback-26-036.")
+    says(ruben, "It would pay € 3,859.37", "Joris Hendriks asks about INV-26-036.")
     ruben.goto(f"{address}/month/2026-07/pays")
     says(ruben, "€ 1,241.11")  # 1,303.50, less the 62.39 that nobody asked about
     _answer(ruben, address, "Op 3 augustus in ons nadeel beslist.")
@@ -64,7 +64,7 @@ def _ask(joris: Page, question: str) -> None:
 def _answer(ruben: Page, address: str, answer: str) -> None:
     ruben.goto(f"{address}/month/2026-07")
     ruben.get_by_role("link", name="Answer questions").click()
-    says(ruben, "De klant zegt dat dit is opgelost.", f"{MINUS}€ 561.00 taken back, cash-commission")
+    says(ruben, "De klant zegt dat dit is opgelost.", f"{MINUS}€ 561.00 taken back, Cash commission")
     ruben.get_by_label("Answer").fill(answer)
     ruben.get_by_role("button", name="Answer Joris Hendriks").click()
     says(ruben, "Nobody waits for an answer.")

@@ -46,6 +46,11 @@ class Question:
         """The numbers of its lines that an answer is for."""
         return tuple(each.number for each in self.lines)
 
+    @property
+    def about(self) -> str:
+        """What people call its cause: the invoices of its lines, or what the books call it where it has none."""
+        return ", ".join(dict.fromkeys(each.invoice_id for each in self.lines if each.invoice_id)) or self.cause
+
 
 def questions(
     connection: Connection,

@@ -183,7 +183,7 @@ def _says(step: Found, period: Period) -> Sequence[str]:
         case "questions":
             waiting, _ = asked.questions(reader(), None, is_open=True, limit=SHOWN)
             text = marked("%(name)s asks about %(cause)s.")
-            return [say(text, name=each.payee, cause=each.cause) for each in waiting]
+            return [say(text, name=each.payee, cause=each.about) for each in waiting]
         case "holds":
             return [
                 f"{say(HOLDING[e.hold.kind], id=e.hold.subject)}: {e.hold.reason}" for e in pending.holds(reader())
