@@ -48,7 +48,7 @@ from incentives.web.settings import SECRET_KEY, read_settings
 
 READERS = 40
 CONNECTIONS = 16
-WARM_SECONDS = 15
+WARM_SECONDS = 30
 """Each process puts each statement into words once."""
 
 

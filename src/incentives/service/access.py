@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from incentives.errors import IncentivesError
 from incentives.facts import Language
@@ -70,8 +70,7 @@ class Viewer:
 
 def viewer_of(connection: Connection, account_id: int, today: dt.date) -> Viewer | None:
     """The viewer that an account is today; ``None`` where it was ended."""
-    table = tables.table_of(Account)
-    found = connection.execute(select(table).where(table.c.id == account_id)).one_or_none()
+    found = connection.execute(_ACCOUNT, {"account": account_id}).one_or_none()
     if found is None or not found.active:
         return None
     roles = frozenset(found.role_names.split())
@@ -87,6 +86,9 @@ def viewer_of(connection: Connection, account_id: int, today: dt.date) -> Viewer
     )
 
 
+_ACCOUNT = select(tables.table_of(Account)).where(tables.table_of(Account).c.id == bindparam("account"))
+
+
 def _reports(connection: Connection, manager_id: str, today: dt.date) -> Iterable[str]:
     row = tables.Reporting
     asked = select(row.payee_id).where(
@@ -100,11 +102,14 @@ def _reports(connection: Connection, manager_id: str, today: dt.date) -> Iterabl
 
 def reach_payee(connection: Connection, viewer: Viewer, payee_id: str) -> str:
     """The payee, if there is one and the viewer sees their pay; :class:`NotThere` if not."""
-    payee = tables.Payee
-    asked = select(payee.id).where(payee.payee_id == payee_id, payee.known_until.is_(None))
-    if not viewer.sees_pay_of(payee_id) or connection.execute(asked).first() is None:
+    if not viewer.sees_pay_of(payee_id) or connection.execute(_PAYEE, {"payee": payee_id}).first() is None:
         raise NotThere(payee_id)
     return payee_id
+
+
+_PAYEE = select(tables.Payee.id).where(
+    tables.Payee.payee_id == bindparam("payee"), tables.Payee.known_until.is_(None)
+)
 
 
 def reach_invoice(connection: Connection, viewer: Viewer, invoice_id: str) -> str:

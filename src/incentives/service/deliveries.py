@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, bindparam, insert, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from incentives.documents.company import read_company
@@ -213,16 +213,24 @@ def standing(connection: Connection, events: Collection[Event]) -> dict[EventRef
     """Of these events what counts now: what came first, or what a person put in its place."""
     ids = {event.event_id for event in events}
     found = {event.ref: event for event in (Event(*row) for row in EVENTS.rows(connection, events=ids))}
-    conflict, decision = tables.Conflict, tables.Decision
-    replaced = (
-        select(conflict.source, conflict.subject, conflict.content)
-        .join(decision, (decision.kind == "conflict") & (decision.subject_id == conflict.id))
-        .where(conflict.kind == "event", conflict.subject.in_(ids), decision.choice == "replace")
-        .order_by(decision.act_id)
-    )
-    for source, subject, content in connection.execute(replaced):
+    for source, subject, content in connection.execute(_REPLACED, {"ids": list(ids)}):
         found[source, subject] = event_from(content)
     return found
+
+
+_REPLACED = (
+    select(tables.Conflict.source, tables.Conflict.subject, tables.Conflict.content)
+    .join(
+        tables.Decision,
+        (tables.Decision.kind == "conflict") & (tables.Decision.subject_id == tables.Conflict.id),
+    )
+    .where(
+        tables.Conflict.kind == "event",
+        tables.Conflict.subject.in_(bindparam("ids", expanding=True)),
+        tables.Decision.choice == "replace",
+    )
+    .order_by(tables.Decision.act_id)
+)
 
 
 _EVENTS = "events.csv"
@@ -259,6 +267,10 @@ def read_against(
 class _Currencies(Mapping[str, str]):
     """The currency of each known invoice, asked for some thousands at a time."""
 
+    _ASKED = select(tables.Invoice.invoice_id, tables.Invoice.currency).where(
+        tables.Invoice.known_until.is_(None), tables.Invoice.invoice_id.in_(bindparam("ids", expanding=True))
+    )
+
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.found: dict[str, str | None] = {}
@@ -267,11 +279,7 @@ class _Currencies(Mapping[str, str]):
         """These will be looked up."""
         unknown = [each for each in invoice_ids if each not in self.found]
         self.found |= dict.fromkeys(unknown)
-        invoice = tables.Invoice
-        asked = select(invoice.invoice_id, invoice.currency).where(
-            invoice.known_until.is_(None), invoice.invoice_id.in_(unknown)
-        )
-        self.found |= {row[0]: row[1] for row in self.connection.execute(asked)}
+        self.found |= {row[0]: row[1] for row in self.connection.execute(self._ASKED, {"ids": unknown})}
 
     def __getitem__(self, invoice_id: str) -> str:
         if invoice_id not in self.found:
@@ -364,13 +372,17 @@ def _plan(document: str) -> Plan:
 
 def _proposed_plans(connection: Connection) -> dict[str, Plan]:
     """Plans that wait for approval: facts may already refer to them."""
-    revision, decision = tables.RuleRevision, tables.Decision
-    asked = (
-        select(revision.name, revision.document)
-        .outerjoin(decision, (decision.kind == "rule") & (decision.subject_id == revision.id))
-        .where(revision.kind == "plan", decision.id.is_(None))
+    return {name: _plan(document) for name, document in connection.execute(_PROPOSED)}
+
+
+_PROPOSED = (
+    select(tables.RuleRevision.name, tables.RuleRevision.document)
+    .outerjoin(
+        tables.Decision,
+        (tables.Decision.kind == "rule") & (tables.Decision.subject_id == tables.RuleRevision.id),
     )
-    return {name: _plan(document) for name, document in connection.execute(asked)}
+    .where(tables.RuleRevision.kind == "plan", tables.Decision.id.is_(None))
+)
 
 
 # Counts ----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, bindparam, func, select
 
 from incentives.service.acknowledging import Seen
 from incentives.store import tables
@@ -37,10 +37,8 @@ class Listed:
 
 def issued(connection: Connection, quarter: dt.date, payee_id: str) -> Issued | None:
     """A payee's statement of the quarter that begins on a day; ``None`` where none was issued."""
-    row, close = tables.Statement, tables.Close
-    seal = select(close.seal).where(close.month == _last_month(quarter)).scalar_subquery().label("seal")
-    asked = _with_seen(select(row.quarter, row.payee_id, row.sha256, seal))
-    found = connection.execute(asked.where(row.quarter == quarter, row.payee_id == payee_id)).one_or_none()
+    asked = {"quarter": quarter, "payee": payee_id, "last_month": _last_month(quarter)}
+    found = connection.execute(_ISSUED, asked).one_or_none()
     if found is None:
         return None
     name = found.name or found.payee_id
@@ -93,6 +91,16 @@ def _with_seen(asked: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
         .outerjoin(ack, this)
         .outerjoin(act, act.id == ack.act_id)
     )
+
+
+def _issued() -> Select[*tuple[Any, ...]]:
+    row, close = tables.Statement, tables.Close
+    seal = select(close.seal).where(close.month == bindparam("last_month")).scalar_subquery().label("seal")
+    asked = _with_seen(select(row.quarter, row.payee_id, row.sha256, seal))
+    return asked.where(row.quarter == bindparam("quarter"), row.payee_id == bindparam("payee"))
+
+
+_ISSUED = _issued()
 
 
 def _listed(connection: Connection, asked: Select[*tuple[Any, ...]]) -> list[Listed]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Insert, func, select, update
+from sqlalchemy import Connection, Engine, Insert, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from incentives.calculation.book import Book
@@ -330,9 +330,14 @@ def notices(connection: Connection, account_id: int, limit: int = 100) -> list[R
 
 def unread(connection: Connection, account_id: int) -> int:
     """How many notices somebody has not read."""
-    asked = select(func.count()).select_from(Notice)
-    asked = asked.where(Notice.account_id == account_id, Notice.read_at.is_(None))
-    return int(connection.execute(asked).scalar_one())
+    return int(connection.execute(_UNREAD, {"account": account_id}).scalar_one())
+
+
+_UNREAD = (
+    select(func.count())
+    .select_from(Notice)
+    .where(Notice.account_id == bindparam("account"), Notice.read_at.is_(None))
+)
 
 
 def mark_read(engine: Engine, account_id: int, now: dt.datetime, number: int | None = None) -> None:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, or_, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from incentives.documents.written import nearest, shown
@@ -148,7 +148,7 @@ def find(connection: Connection, written: str, now: dt.datetime) -> Kept | None:
     match = _WRITTEN.fullmatch(written)
     if match is None:
         return None
-    row = connection.execute(_asked().where(Token.public_id == match[1])).one_or_none()
+    row = connection.execute(_NAMED, {"public": match[1]}).one_or_none()
     if row is None or not hmac.compare_digest(row.secret_sha256, _sha256(match[2])):
         return None
     kept = _kept(row)
@@ -180,6 +180,9 @@ def note_use(engine: Engine, token: Kept, now: dt.datetime) -> None:
 def _asked() -> Any:
     columns = list(table_of(Token).columns)
     return select(*columns, Account.email).join(Account, Account.id == Token.account_id)
+
+
+_NAMED = _asked().where(Token.public_id == bindparam("public"))
 
 
 def _kept(row: Any) -> Kept:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +36,8 @@ PRAGMAS = {
 }
 """What SQLite is told on every connection, and answers when asked."""
 
+SOON_MS = 250
+"""For so long a writer on SQLite looks each millisecond whether the books are free."""
 
 PLANNED = {
     "random_page_cost": "1.1",  # what is looked for is in memory, or on a disk without an arm
@@ -98,8 +103,34 @@ def _set_up_postgresql(raw: psycopg.Connection[Any], _: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection), "the connection is open"
+    if not _begins_soon(raw):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begins_soon(raw: sqlite3.Connection) -> bool:
+    """Whether a connection that writes got its turn within the first moments.
+
+    Other processes hold the books for some milliseconds, mostly: so it looks again each millisecond. SQLite itself
+    looks again after ever longer sleeps, up to a tenth of a second.
+    """
+    (patience,) = raw.execute("PRAGMA busy_timeout").fetchone()
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        for _ in range(min(patience, SOON_MS)):
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                time.sleep(0.001)
+            else:
+                return True
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {patience}")
+    return False
 
 
 @contextmanager
@@ -115,7 +146,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction, alone: all of it or nothing. Others who write wait until it has ended."""
-    with engine.connect() as connection:
+    with _turn(engine), engine.connect() as connection:
         connection = connection.execution_options(writes=True)
         with connection.begin():
             _hold(connection)
@@ -125,7 +156,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def trying(engine: Engine) -> Iterator[Connection]:
     """As :func:`writing`, and nothing of it is kept."""
-    with engine.connect() as connection:
+    with _turn(engine), engine.connect() as connection:
         connection = connection.execution_options(writes=True)
         transaction = connection.begin()
         try:
@@ -148,6 +179,25 @@ def patient(connection: Connection, milliseconds: int) -> Iterator[None]:
         yield
     finally:
         raw.execute(f"PRAGMA busy_timeout = {PRAGMAS['busy_timeout']}")
+
+
+_turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+@contextmanager
+def _turn(engine: Engine) -> Iterator[None]:
+    """Threads of this process that write SQLite: the next one wakes when the one before has ended.
+
+    SQLite itself looks again after ever longer sleeps, up to a tenth of a second. Whoever waited for too long asks
+    it all the same: it is what says no.
+    """
+    turn = _turns[str(engine.url.database)] if engine.dialect.name == "sqlite" else threading.Lock()
+    has_it = turn.acquire(timeout=int(PRAGMAS["busy_timeout"]) / 1000)
+    try:
+        yield
+    finally:
+        if has_it:
+            turn.release()
 
 
 def _hold(connection: Connection) -> None:

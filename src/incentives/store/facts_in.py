@@ -7,12 +7,13 @@ people maintain gets a new version, known from this act on. The list of an invoi
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, update
+from sqlalchemy import Column, Connection, Select, bindparam, insert, select, update
 
 from incentives.facts import Credit, Event, Facts, Invoice
 from incentives.store import tables
@@ -35,13 +36,24 @@ class Count:
     gone: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Kind:
     """How one kind of maintained fact is kept: the columns that tell its units apart, and its rows."""
 
     file: str
     model: type[Base]
     unit: tuple[str, ...]
+
+    @cached_property
+    def content(self) -> list[Column[Any]]:
+        """The columns that hold what was said."""
+        return [column for column in tables.table_of(self.model).columns if column.name not in _FRAME]
+
+    @cached_property
+    def unit_of(self) -> Callable[[Row], Unit]:
+        """The unit that a row belongs to."""
+        names = [column.name for column in self.content]
+        return _picker([names.index(name) for name in self.unit])
 
 
 _KINDS = (
@@ -158,9 +170,6 @@ class _Saving:
     def __init__(self, connection: Connection, act_id: int, kind: _Kind) -> None:
         self.connection, self.act_id, self.kind = connection, act_id, kind
         self.table = tables.table_of(kind.model)
-        self.content = [column for column in self.table.columns if column.name not in _FRAME]
-        names = [column.name for column in self.content]
-        self.unit_of = _picker([names.index(name) for name in kind.unit])
 
     def save(self, rows: Iterable[Row], complete: bool) -> Count:
         """Add what is new, end and replace what changed, and count."""
@@ -189,7 +198,7 @@ class _Saving:
     def _by_unit(self, rows: Iterable[Row]) -> dict[Unit, list[Row]]:
         units: dict[Unit, list[Row]] = {}
         for row in rows:
-            units.setdefault(self.unit_of(row), []).append(row)
+            units.setdefault(self.kind.unit_of(row), []).append(row)
         return units
 
     def known(self, units: list[Unit] | None) -> dict[Unit, tuple[list[int], list[Row]]]:
@@ -197,12 +206,12 @@ class _Saving:
         found: dict[Unit, tuple[list[int], list[Row]]] = {}
         if units == []:  # most deliveries are a few events, and bring nothing of the other kinds
             return found
-        asked = select(self.table.c.id, *self.content).where(self.table.c.known_until.is_(None))
+        asked = select(self.table.c.id, *self.kind.content).where(self.table.c.known_until.is_(None))
         asked = asked.order_by(self.table.c.id)
         for query in self._asking(asked, units):
             for number, *content in self.connection.execute(query):
                 row = tuple(content)
-                numbers, standing = found.setdefault(self.unit_of(row), ([], []))
+                numbers, standing = found.setdefault(self.kind.unit_of(row), ([], []))
                 numbers.append(number)
                 standing.append(row)
         return found
@@ -233,7 +242,7 @@ class _Saving:
 
     def _ordered(self, framed: Iterable[Row]) -> Iterable[Row]:
         """Rows in the order of the table's columns, wherever the frame stands among them."""
-        names = ["id", "known_from", "known_until", *(column.name for column in self.content)]
+        names = ["id", "known_from", "known_until", *(column.name for column in self.kind.content)]
         order = [names.index(column.name) for column in self.table.columns]
         if order == list(range(len(order))):
             return framed
@@ -244,7 +253,7 @@ class _Saving:
 _FRAME = ("id", "known_from", "known_until")
 
 
-def _picker(places: list[int]) -> Any:
+def _picker(places: list[int]) -> Callable[[Row], Unit]:
     if len(places) == 1:
         place = places[0]
         return lambda row: (row[place],)

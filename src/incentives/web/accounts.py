@@ -29,7 +29,7 @@ from flask_security import (
     hash_password,
 )
 from passlib.exc import TokenError  # type: ignore[import-untyped]
-from sqlalchemy import Executable, delete, insert, select, update
+from sqlalchemy import Executable, bindparam, delete, insert, select, update
 from sqlalchemy.orm import scoped_session, sessionmaker
 from wtforms import BooleanField, RadioField  # type: ignore[import-untyped]
 
@@ -37,7 +37,6 @@ from incentives.errors import Problem, Rejected, told
 from incentives.service import tokens
 from incentives.service.access import viewer_of
 from incentives.store import desk
-from incentives.store.tables import table_of
 from incentives.web.here import books, look_again, now, reader, today, viewer
 
 SESSION = "signed_in"
@@ -193,12 +192,14 @@ def find_viewer() -> None:
     name = session.get(SESSION)
     if not name:
         return
-    table = table_of(desk.Session)
-    asked = select(table.c.account_id).where(
-        table.c.sha256 == _sha256(name), table.c.expires_at > dt.datetime.now(dt.UTC)
-    )
-    account_id = reader().execute(asked).scalar()
+    asked = {"session": _sha256(name), "moment": dt.datetime.now(dt.UTC)}
+    account_id = reader().execute(_WHOSE, asked).scalar()
     g.viewer = viewer_of(reader(), account_id, today()) if account_id is not None else None
+
+
+_WHOSE = select(desk.Session.account_id).where(
+    desk.Session.sha256 == bindparam("session"), desk.Session.expires_at > bindparam("moment")
+)
 
 
 def _find_program() -> None:

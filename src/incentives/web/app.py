@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, Response, current_app, request, send_from_directory, session, url_for
+from flask import Flask, Response, current_app, request, send_from_directory, session
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
@@ -19,7 +19,7 @@ from incentives.papers.languages import MINUS
 from incentives.places import data_dir
 from incentives.store.upgrade import check_ready
 from incentives.web import accounts, api, attempts, errors, logs, operators, pages, single_sign_on
-from incentives.web.addresses import NumberInPath
+from incentives.web.addresses import NumberInPath, address_of
 from incentives.web.forms import is_fragment
 from incentives.web.here import LANGUAGES, company, look_again, request_id, speak, today, viewer_or_none
 from incentives.web.places import places
@@ -190,6 +190,7 @@ def _templates(app: Flask) -> None:
         newstyle=True,
     )
     environment.globals.update(
+        address_of=address_of,
         asset=_asset,
         company=company,
         is_fragment=is_fragment,
@@ -205,8 +206,8 @@ def _templates(app: Flask) -> None:
 def _asset(name: str) -> str:
     """The address of an asset; its content is part of it, so that it may be kept for ever."""
     if name == "statement.css":
-        return url_for("statement_looks", v=_digest("statement", name))
-    return url_for("static", filename=name, v=_digest("assets", name))
+        return address_of("statement_looks", v=_digest("statement", name))
+    return address_of("static", filename=name, v=_digest("assets", name))
 
 
 @lru_cache

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flask import current_app, request, url_for
+from flask import current_app, request
 
 from incentives.papers.languages import marked
+from incentives.web.addresses import address_of
 from incentives.web.here import speak, viewer_or_none
 
 
@@ -56,4 +57,4 @@ def places() -> Iterator[Place]:
             continue
         if blueprint == "statements" and not (viewer.payee_id or viewer.sees_all_pay):
             continue
-        yield Place(speak().say(name), url_for(endpoint), blueprint == _WITHIN.get(here, here))
+        yield Place(speak().say(name), address_of(endpoint), blueprint == _WITHIN.get(here, here))
