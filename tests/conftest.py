@@ -117,6 +117,16 @@ def july(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_july_open(tmp_path_factory.mktemp("july"))
 
 
+@pytest.fixture
+def july_address(july: Path, tmp_path: Path) -> Iterator[str]:
+    """A real server, with its worker, on a copy of them for one test."""
+    from served import copied, serving
+
+    copied(july, tmp_path).dispose()
+    with serving(tmp_path / "books.db") as address:
+        yield address
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from served import FEMKE, NOOR, RUBEN, copied, serving, signed_in
+from served import FEMKE, NOOR, RUBEN, signed_in
 from stories import MINUS, bring, closes, csv, goes_on, posts, says
 
 HEAD = "event_id,type,invoice_id,occurred_on,amount,source"
-
-
-@pytest.fixture
-def july_address(july: Path, tmp_path: Path) -> Iterator[str]:
-    copied(july, tmp_path).dispose()
-    with serving(tmp_path / "books.db") as found:
-        yield found
 
 
 def test_a_month_closes_by_two_people_once_its_name_is_typed(browser: Browser, july_address: str) -> None:

@@ -53,10 +53,13 @@ class Job:
         return self.state in ("done", "failed")
 
 
-def start(engine: Engine, account_id: int, kind: str, arguments: Mapping[str, Any]) -> int:
+def start(
+    engine: Engine, account_id: int, kind: str, arguments: Mapping[str, Any], at: dt.datetime | None = None
+) -> int:
     """Have a job done in the name of an account; its number. Call it after what it needs was committed.
 
-    ``arguments`` are plain (JSON). ``to`` among them is the page it leads to in the end.
+    ``arguments`` are plain (JSON). ``to`` among them is the page it leads to in the end. It was asked for ``at`` a
+    moment: now, if that is not said.
     """
     assert kind in KINDS, f"{kind} is no kind of job"
     values = {
@@ -68,7 +71,7 @@ def start(engine: Engine, account_id: int, kind: str, arguments: Mapping[str, An
         "done": 0,
         "whole": 0,
         "result": "{}",
-        "made_at": dt.datetime.now(dt.UTC),
+        "made_at": at or dt.datetime.now(dt.UTC),
     }
     with engine.begin() as connection:
         number = int(connection.execute(insert(desk.Job).values(**values).returning(desk.Job.id)).scalar_one())

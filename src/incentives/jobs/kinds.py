@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -36,9 +37,8 @@ def run_month(engine: Engine, arguments: Arguments, who: Who, progress: Progress
     ran = runs.run(
         engine,
         who,
-        as_of=_day(arguments.get("as_of")),
-        full=bool(arguments.get("full")),
-        progress=lambda entries: progress(marked("Posting entries"), entries, 0),
+        **_asked(arguments),
+        progress=_says(progress, marked("Posting entries")),
     )
     return Found({"month": month_name(ran.month.first), "entries": ran.entries}, ran.as_plain())
 
@@ -57,9 +57,8 @@ def preview_run(engine: Engine, arguments: Arguments, who: Who, progress: Progre
         found = would_post.preview(
             connection,
             _at(who, arguments),
-            as_of=_day(arguments.get("as_of")),
-            full=bool(arguments.get("full")),
-            progress=lambda done, whole: progress(marked("Calculating"), done, whole),
+            **_asked(arguments),
+            progress=_says(progress, marked("Calculating")),
         )
     people = {each.payee_id for each in found.payees}
     result = {"month": month_name(found.month), "entries": found.entries, "people": len(people)}
@@ -81,9 +80,9 @@ def look_at_month(engine: Engine, arguments: Arguments, who: Who, progress: Prog
         found = outlook.outlook(
             connection,
             _at(who, arguments),
-            dt.date.fromisoformat(f"{arguments['month']}-01"),
+            _month(arguments),
             arguments.get("waive"),
-            progress=lambda done, whole: progress(marked("Calculating"), done, whole),
+            progress=_says(progress, marked("Calculating")),
         )
     blocking = sum(1 for step in found.steps if step.blocks)
     return Found({"month": arguments["month"], "blocking": blocking}, outlook.as_plain(found))
@@ -92,7 +91,7 @@ def look_at_month(engine: Engine, arguments: Arguments, who: Who, progress: Prog
 @kind("close", "author", "approver", doing=marked("Close %(month)s"), done=marked("%(month)s is closed."))
 def close_month(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments | Found:
     """Close a month. ``waive`` gives a reason for each step that may pass."""
-    month = dt.date.fromisoformat(f"{arguments['month']}-01")
+    month = _month(arguments)
     with reading(engine) as connection:
         closed = tables.Close
         asked = select(closed.seal).join(tables.Act, tables.Act.id == closed.act_id)
@@ -104,7 +103,7 @@ def close_month(engine: Engine, arguments: Arguments, who: Who, progress: Progre
         who,
         month,
         waive=arguments.get("waive") or {},
-        progress=lambda entries: progress(marked("Posting entries"), entries, 0),
+        progress=_says(progress, marked("Posting entries")),
     )
     return Found({"month": arguments["month"], "seal": done.seal}, done.as_plain())
 
@@ -130,7 +129,7 @@ def import_folder(engine: Engine, arguments: Arguments, who: Who, progress: Prog
             folder,
             accept_good_rows=bool(arguments.get("accept_good_rows")),
             complete=bool(arguments.get("complete")),
-            progress=lambda file, rows: progress(marked("Reading"), rows, 0),
+            progress=_reads(progress),
         )
         act_id, new, waits = done.act_id, done.accepted, done.waiting
     if "key" in arguments:  # somebody brought it to a page; what is imported is not kept a second time
@@ -149,7 +148,7 @@ def import_folder(engine: Engine, arguments: Arguments, who: Who, progress: Prog
 def look_at_delivery(engine: Engine, arguments: Arguments, who: Who, progress: Progress) -> Arguments:
     """Find out what files that somebody brought would bring; nothing is taken."""
     found = brought.found(_account_of(engine, who), arguments["key"])
-    brought.judge(engine, who, found, lambda file, rows: progress(marked("Reading"), rows, 0))
+    brought.judge(engine, who, found, _reads(progress))
     return {"name": found.name}
 
 
@@ -165,9 +164,9 @@ def print_statements(engine: Engine, arguments: Arguments, who: Who, progress: P
     papers = issuing.printed(
         engine,
         who,
-        dt.date.fromisoformat(f"{arguments['month']}-01"),
+        _month(arguments),
         arguments.get("payee"),
-        progress=lambda done, whole: progress(marked("Printing statements"), done, whole),
+        progress=_says(progress, marked("Printing statements")),
     )
     return {"month": arguments["month"], "number": len(papers)}
 
@@ -183,5 +182,21 @@ def _at(who: Who, arguments: Arguments) -> Who:
     return replace(who, at=dt.datetime.fromisoformat(arguments["at"])) if "at" in arguments else who
 
 
-def _day(written: str | None) -> dt.date | None:
-    return dt.date.fromisoformat(written) if written else None
+def _asked(arguments: Arguments) -> Arguments:
+    """What a run and its preview are asked for alike."""
+    day = arguments.get("as_of")
+    return {"as_of": dt.date.fromisoformat(day) if day else None, "full": bool(arguments.get("full"))}
+
+
+def _month(arguments: Arguments) -> dt.date:
+    return dt.date.fromisoformat(f"{arguments['month']}-01")
+
+
+def _says(progress: Progress, says: str) -> Callable[..., None]:
+    """Tells how much of a whole is done; of how much, where that is known."""
+    return lambda done, whole=0: progress(says, done, whole)
+
+
+def _reads(progress: Progress) -> Callable[[str, int], None]:
+    """Tells how many rows of a file were read."""
+    return lambda _, rows: progress(marked("Reading"), rows, 0)

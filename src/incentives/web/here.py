@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 import uuid
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import cast
+from typing import Any, cast
 
 from flask import current_app, g, request
 from sqlalchemy import Connection, Engine
 
+from incentives import jobs
 from incentives.facts import Language
 from incentives.papers.languages import Speaker, speaker
 from incentives.service.access import Viewer
@@ -74,6 +76,11 @@ def who(reason: str = "") -> Who:
 def now() -> dt.datetime:
     """This moment, on the day that :func:`today` says."""
     return dt.datetime.combine(today(), dt.datetime.now(dt.UTC).timetz())
+
+
+def have_done(kind: str, arguments: Mapping[str, Any]) -> int:
+    """Have a job done in the viewer's name (:func:`jobs.start`); its number."""
+    return jobs.start(books(), viewer().account_id, kind, arguments, now())
 
 
 def request_id() -> str:

@@ -214,14 +214,14 @@ def propose_adjustment(body: dict[str, Any]) -> Response:
     """Propose an amount for a payee; it counts once somebody else approves it"""
     acting = who(body["reason"])
 
-    def do(connection: Connection) -> dict[str, Any]:
+    def propose(connection: Connection) -> int:
         amount_minor, mistakes = _amount(body["amount"], body["currency"])
         if mistakes:
             raise Rejected([*mistakes, *deciding.wrong_with_adjustment(connection, acting, body["payee_id"])])
         about = body["payee_id"], amount_minor, body["currency"], body["on"]
-        return {"kind": "adjustment", "number": deciding.adjust_in(connection, acting, *about)}
+        return deciding.adjust_in(connection, acting, *about)
 
-    return _done(acting, do, {"payee": "payee_id", "adjustment": "amount"}, 201)
+    return _proposes(acting, "adjustment", propose, {"payee": "payee_id", "adjustment": "amount"})
 
 
 @noun.route("/holds", methods=["POST"])
@@ -232,10 +232,10 @@ def propose_hold(body: dict[str, str]) -> Response:
     """Propose to keep money back: earned, and not paid until it is released"""
     acting = who(body["reason"])
 
-    def do(connection: Connection) -> dict[str, Any]:
-        return {"kind": "hold", "number": deciding.hold_in(connection, acting, body["kind"], body["subject"])}
+    def propose(connection: Connection) -> int:
+        return deciding.hold_in(connection, acting, body["kind"], body["subject"])
 
-    return _done(acting, do, {body["kind"]: "subject"}, 201)
+    return _proposes(acting, "hold", propose, {body["kind"]: "subject"})
 
 
 @noun.route("/holds/<number:number>/release", methods=["POST"])
@@ -246,11 +246,16 @@ def propose_release(body: dict[str, str], number: int) -> Response:
     """Propose to end a hold that is in force"""
     acting = who(body["reason"])
 
-    def do(connection: Connection) -> dict[str, Any]:
+    def propose(connection: Connection) -> int:
         _there(connection, "hold", number)
-        return {"kind": "release", "number": deciding.release_in(connection, acting, number)}
+        return deciding.release_in(connection, acting, number)
 
-    return _done(acting, do, {}, 201)
+    return _proposes(acting, "release", propose, {})
+
+
+def _proposes(acting: Who, kind: str, propose: Callable[[Connection], int], fields: dict[str, str]) -> Response:
+    """Propose it, and tell under which number it waits."""
+    return _done(acting, lambda connection: {"kind": kind, "number": propose(connection)}, fields, 201)
 
 
 def _amount(text: str, currency: str) -> tuple[int, list[Problem]]:

@@ -16,7 +16,7 @@ from incentives.service import comparing, kept
 from incentives.service.access import NotThere
 from incentives.service.comparing import Quarter, summed
 from incentives.service.runs import rules_in_force
-from incentives.web.here import books, reader, speak, today, viewer
+from incentives.web.here import books, have_done, reader, speak, today, viewer
 from incentives.web.policy import allow
 
 blueprint = Blueprint("compare", __name__, url_prefix="/compare")
@@ -46,7 +46,7 @@ def show() -> Any:
 def start() -> Any:
     """Have it calculated, as of today."""
     arguments = {"as_of": today().isoformat(), "to": url_for("compare.show")}
-    number = jobs.start(books(), viewer().account_id, "compare", arguments)
+    number = have_done("compare", arguments)
     return redirect(url_for("compare.show", job=number))
 
 

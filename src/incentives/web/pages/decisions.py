@@ -17,6 +17,7 @@ from incentives.papers.changed_lines import changed_lines
 from incentives.papers.languages import marked
 from incentives.service import acts, closed, decisions, pending
 from incentives.service.access import NotThere
+from incentives.store.facts_out import Known
 from incentives.web.forms import Form
 from incentives.web.here import books, look_again, reader, speak, today, viewer, who
 from incentives.web.lists import before
@@ -153,8 +154,16 @@ class _Adjustment(Schema):
 @allow("author", "approver")
 def adjustment() -> Any:
     """A form for an amount that somebody gets or gives back."""
-    first = Form(payee_id=request.args.get("payee", ""), currency="EUR", on=today().isoformat())
-    return render_template("decisions/adjustment.html", form=first)
+    rules = Known(reader()).rules()
+    currency = rules.company.currency if rules else ""
+    first = Form(payee_id=request.args.get("payee", ""), currency=currency, on=today().isoformat())
+    return _adjustment(first)
+
+
+def _adjustment(form: Form) -> str:
+    """The form, which offers everybody who is paid here now."""
+    people = sorted((each.payee_id, each.name) for each in Known(reader()).payees())
+    return render_template("decisions/adjustment.html", form=form, people=people)
 
 
 @blueprint.post("/decisions/adjustment")
@@ -170,7 +179,7 @@ def adjust() -> Any:
         except Rejected as rejected:
             _at_fields(form, rejected, {"id": "payee_id", "amount": "amount"})
     if form.errors:
-        return render_template("decisions/adjustment.html", form=form), 422
+        return _adjustment(form), 422
     return _proposed()
 
 

@@ -6,12 +6,11 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
-from incentives import jobs
 from incentives.errors import Rejected
 from incentives.papers.languages import marked
 from incentives.service import acts, brought, imports
 from incentives.web.forms import Form
-from incentives.web.here import books, reader, speak, viewer, who
+from incentives.web.here import books, have_done, reader, speak, viewer, who
 from incentives.web.lists import before, page_number
 from incentives.web.policy import allow
 
@@ -73,7 +72,7 @@ def bring() -> Any:
         return _shown(form, 422)
     if came.bytes > LOOKED_AT_HERE_BYTES:
         arguments = {"key": came.key, "name": came.name, "to": url_for("imports.look", key=came.key)}
-        number = jobs.start(books(), viewer().account_id, "look", arguments)
+        number = have_done("look", arguments)
         return redirect(url_for("jobs.show", number=number))
     brought.judge(books(), who(), came)
     return redirect(url_for("imports.look", key=came.key))
@@ -123,7 +122,7 @@ def take(key: str) -> Any:
         "complete": came.complete,
         "to": url_for("imports.show"),
     }
-    number = jobs.start(books(), viewer().account_id, "import", arguments)
+    number = have_done("import", arguments)
     return redirect(url_for("jobs.show", number=number))
 
 

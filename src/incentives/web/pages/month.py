@@ -20,7 +20,7 @@ from incentives.service.access import NotThere
 from incentives.service.checklist import preparation
 from incentives.service.outlook import Found, Outlook
 from incentives.web.forms import Form
-from incentives.web.here import books, reader, speak, viewer, who
+from incentives.web.here import books, have_done, reader, speak, viewer, who
 from incentives.web.lists import page_number
 from incentives.web.pages import decisions
 from incentives.web.pages.decisions import HOLDING
@@ -88,7 +88,7 @@ def preview(month: str) -> Any:
 def _calculated(kind: str, period: Period) -> Any:
     to = _leads_to(kind, period)
     arguments = {"month": month_name(period.first), "at": who().at.isoformat(), "to": to}
-    jobs.start(books(), viewer().account_id, kind, arguments)
+    have_done(kind, arguments)
     return redirect(to)
 
 
@@ -348,7 +348,7 @@ def post(month: str) -> Any:
     """Run: post what is missing."""
     period = _open_month(month)
     arguments = {"to": url_for("month.one", month=month_name(period.first))}
-    number = jobs.start(books(), viewer().account_id, "run", arguments)
+    number = have_done("run", arguments)
     return redirect(url_for("jobs.show", number=number))
 
 
@@ -404,7 +404,7 @@ def close(month: str) -> Any:
         "waive": waived,
         "to": url_for("month.one", month=month_name(period.first)),
     }
-    number = jobs.start(books(), viewer().account_id, "close", arguments)
+    number = have_done("close", arguments)
     return redirect(url_for("jobs.show", number=number))
 
 

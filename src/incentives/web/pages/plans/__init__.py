@@ -35,7 +35,7 @@ from incentives.service.access import NotThere
 from incentives.service.drafting import Draft, Judged, Overtaken, Revision
 from incentives.store.facts_out import Known
 from incentives.web.forms import Form
-from incentives.web.here import books, look_again, reader, speak, today, viewer, who
+from incentives.web.here import books, have_done, look_again, reader, speak, today, viewer, who
 from incentives.web.pages.plans import form as editing_form
 from incentives.web.policy import allow
 
@@ -386,7 +386,7 @@ def _previewed(base: str, plan: Plan, text: str) -> dict[str, Any]:
 
 def _started(base: str, plan: str, text: str) -> Any:
     to = f"{base}/preview" if base.startswith("/drafts") else base
-    jobs.start(books(), viewer().account_id, "plan-preview", {"plan": plan, "document": text, "to": to})
+    have_done("plan-preview", {"plan": plan, "document": text, "to": to})
     return redirect(to)
 
 
