@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import multiprocessing
 import os
+import socket
 import sys
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -59,12 +60,21 @@ def serve(port: int, host: str, workers: int, has_worker: bool) -> None:
 
 def run(url: URL, settings: Settings, host: str, port: int, workers: int, *, has_worker: bool = True) -> None:
     """Serve a store until it is stopped, with a worker beside that ends with it."""
+    _expect_free(host, port)
     click.echo(f"{settings.public_url} serves {shown(url)}. Stop with Ctrl-C.")
     chosen = options(host, port, workers)
     if has_worker:
         beside = Beside(url, settings)
         chosen |= {"when_ready": lambda _: beside.start(), "on_exit": lambda _: beside.stop()}
     Server(url, settings, chosen).run()
+
+
+def _expect_free(host: str, port: int) -> None:
+    """Nobody serves there yet: two servers that share their connections would not notice each other."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise SystemExit(f"Cannot serve on {host}:{port}: {error.strerror}. Choose another --port.") from None
 
 
 def run_anew(url: URL, port: int, today: dt.date, *, has_worker: bool) -> NoReturn:
@@ -94,7 +104,11 @@ def begun_anew(written: str, port: str, today: str, worker: str) -> None:
 
 
 def options(host: str, port: int, workers: int) -> dict[str, Any]:
-    """How gunicorn serves: processes with a few threads each, and nothing on a shared disk between them."""
+    """How gunicorn serves: processes with a few threads each, and nothing on a shared disk between them.
+
+    Each listens for itself, and Linux spreads connections over them: from one queue, the process that wakes first
+    takes all that come together, and keeps them while they last.
+    """
     return {
         "bind": f"{host}:{port}",
         "workers": workers,
@@ -104,6 +118,7 @@ def options(host: str, port: int, workers: int) -> dict[str, Any]:
         "graceful_timeout": 30,
         "loglevel": "warning",
         "control_socket_disable": True,
+        "reuse_port": sys.platform == "linux",
     }
 
 

@@ -316,11 +316,11 @@ class _Ids(Container[str]):
 
 def _save_rules(connection: Connection, act_id: int, read: Reading) -> tuple[list[FileResult], list[str]]:
     """Propose what differs from what is in force. The first rules of all open the books."""
-    opens = connection.execute(select(tables.RuleRevision.id).limit(1)).first() is None
     results, proposed = [], []
     documents = [("plan", name, f"{PLANS}/{name}", text) for name, text in sorted(read.plan_texts.items())]
     if read.company_text:
         documents.insert(0, ("company", COMPANY, COMPANY, read.company_text))
+    opens = bool(documents) and connection.execute(select(tables.RuleRevision.id).limit(1)).first() is None
     for kind, name, place, document in documents:
         if _is_known(connection, kind, name, document):
             results.append(FileResult(place, 1, 0, 1, 0))
