@@ -82,7 +82,7 @@ needs-pdf needs-postgresql needs-browser: needs-%: setup
 	@$(bin)/python -I -S scripts/system_packages $*
 
 demo: setup needs-pdf ## the sample company's story, written to demo_output; ends by serving its pages
-	@$(bin)/incentives demo --out demo_output
+	@$(bin)/incentives demo --out demo_output $(if $(PORT),--port $(PORT))
 
 lint: setup ## ruff and mypy
 	@$(bin)/python -m ruff check

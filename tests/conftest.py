@@ -60,6 +60,7 @@ def nothing_serves(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.setattr(
             f"incentives.cli.serving.{name}", lambda url, *_, **__: served.append(url.database or "")
         )
+    monkeypatch.setattr("incentives.cli.serving.expect_free", lambda *_: None)
     monkeypatch.setattr("incentives.cli.working._work", lambda *_: None)
     monkeypatch.setattr("getpass.getpass", lambda _: "a password that was typed")
     return served

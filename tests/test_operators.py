@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import socket
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -14,8 +15,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, text
 
+from incentives.cli.serving import run
 from incentives.jobs import start
 from incentives.web import operators
+from incentives.web.settings import Settings
 from served import FEMKE, SANNE, app_on, client_of, copied, serving, token_in
 from test_jobs import account
 
@@ -88,6 +91,14 @@ def test_a_server_writes_a_line_for_each_request_and_counts_for_all_its_processe
     requests = [each for each in lines if each["event"] == "request" and each["status"] == 404]
     assert len(requests) == 12
     assert set(requests[0]) >= {"method", "route", "status", "ms", "request", "account"}
+
+
+@pytest.mark.parametrize("shares", [False, True], ids=["another program", "another server of ours"])
+def test_a_port_in_use_is_said_and_nothing_is_served(story_engine: Engine, shares: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0), reuse_port=shares) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit, match=f"Cannot serve on 127.0.0.1:{port}: Address already in use"):
+            run(story_engine.url, Settings("secret"), "127.0.0.1", port, 1, has_worker=False)
 
 
 def test_a_request_is_written_down_by_number_and_rule(story_engine: Engine, capsys: Any) -> None:

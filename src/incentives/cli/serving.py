@@ -60,7 +60,7 @@ def serve(port: int, host: str, workers: int, has_worker: bool) -> None:
 
 def run(url: URL, settings: Settings, host: str, port: int, workers: int, *, has_worker: bool = True) -> None:
     """Serve a store until it is stopped, with a worker beside that ends with it."""
-    _expect_free(host, port)
+    expect_free(host, port)
     click.echo(f"{settings.public_url} serves {shown(url)}. Stop with Ctrl-C.")
     chosen = options(host, port, workers)
     if has_worker:
@@ -69,12 +69,13 @@ def run(url: URL, settings: Settings, host: str, port: int, workers: int, *, has
     Server(url, settings, chosen).run()
 
 
-def _expect_free(host: str, port: int) -> None:
+def expect_free(host: str, port: int) -> None:
     """Nobody serves there yet: two servers that share their connections would not notice each other."""
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
-        raise SystemExit(f"Cannot serve on {host}:{port}: {error.strerror}. Choose another --port.") from None
+        cure = f"Choose another port: --port {port + 1}, or make demo PORT={port + 1}."
+        raise SystemExit(f"Cannot serve on {host}:{port}: {error.strerror}. {cure}") from None
 
 
 def run_anew(url: URL, port: int, today: dt.date, *, has_worker: bool) -> NoReturn:

@@ -70,6 +70,8 @@ def demo(out: Path, is_served: bool, port: int, has_worker: bool) -> None:
     Example:
       incentives demo --out demo_output
     """
+    if is_served:
+        serving.expect_free("127.0.0.1", port)  # now, and not after the story
     dataset, as_of = sample_data(), dt.date(2026, 6, 30)
     facts, plans = applied(dataset)
     earned, paid = calculated(facts, plans, as_of)

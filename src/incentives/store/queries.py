@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Boolean, CompoundSelect, Connection, Date, Dialect, Select
@@ -93,12 +94,17 @@ def _written(value: Value) -> str | int:
     return value.isoformat() if isinstance(value, dt.date) else json.dumps(list(value))
 
 
+SOME = 1000
+"""Rows of which the days are read together."""
+
+
 def _with_days(rows: Iterable[Row], places: list[int]) -> Iterator[Row]:
-    for row in rows:
-        cells = list(row)
+    coming = iter(rows)
+    while some := list(islice(coming, SOME)):
+        columns: list[Iterable[Any]] = [*zip(*some, strict=True)]
         for place in places:
-            cells[place] = _DAYS[cells[place]]
-        yield cells
+            columns[place] = map(_DAYS.__getitem__, columns[place])
+        yield from zip(*columns, strict=True)
 
 
 class _Days(dict[str | None, dt.date | None]):
