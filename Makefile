@@ -16,6 +16,7 @@ DEEP_HISTORIES ?= 10000
 LOCK_FLAGS ?=
 
 bin := .venv/bin
+PORT := 8000
 stamp := .venv/.made
 
 # The stamp holds the folder that .venv was made in. A .venv that was moved or copied still points at the old
@@ -82,7 +83,7 @@ needs-pdf needs-postgresql needs-browser: needs-%: setup
 	@$(bin)/python -I -S scripts/system_packages $*
 
 demo: setup needs-pdf ## the sample company's story, written to demo_output; ends by serving its pages
-	@$(bin)/incentives demo --out demo_output $(if $(PORT),--port $(PORT))
+	@$(bin)/incentives demo --out demo_output --port $(PORT)
 
 lint: setup ## ruff and mypy
 	@$(bin)/python -m ruff check

@@ -177,9 +177,13 @@ def arguments(command: str) -> list[str]:
     """The arguments of an ``incentives`` command; for a make target, of the one in its recipe."""
     words = shlex.split(command)
     if words[0] == "make":
-        recipe = re.search(rf"^{words[1]}:.*\n((?:\t.*\n)+)", (HOME / "Makefile").read_text("utf-8"), re.MULTILINE)
+        makefile = (HOME / "Makefile").read_text("utf-8")
+        recipe = re.search(rf"^{words[1]}:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
         assert recipe, f"make knows no {words[1]}"
-        words = shlex.split(recipe[1].strip().removeprefix("@").replace("$(bin)", ".venv/bin"))
+        names = dict(re.findall(r"^(\w+) := (.+)$", makefile, re.MULTILINE))
+        words = shlex.split(
+            re.sub(r"\$\((\w+)\)", lambda each: names[each[1]], recipe[1].strip().removeprefix("@"))
+        )
     assert words[0] == ".venv/bin/incentives", f"this is not a command of ours: {command}"
     return words[1:]
 

@@ -112,7 +112,7 @@ def test_a_rule_that_waits_leads_to_where_its_effect_is_shown(story_engine: Engi
         deliveries.propose(connection, act_id, "plan", "spring-spiff", "plan = 'spring-spiff'")
     ruben = client_of(app, RUBEN)
     page = ruben.get("/decisions").text
-    assert "Change spring-spiff Proposed by Femke Bos" in text_of(page)
+    assert "Change Spring bonus for new customers who pay fast Proposed by Femke Bos" in text_of(page)
     assert 'href="/changes/' in page.split("<main", 1)[1]
     number = re.findall(r'href="/changes/(\d+)"', page)[0]
     assert sends(ruben, "/decisions", f"/decisions/rule/{number}")[0] == 404, "its effect is not shown here"

@@ -43,6 +43,7 @@ def _shown(form: Form, about: str = "", status: int = 200) -> Any:
     held = pending.holds(reader())
     everything = [*waits, *decided]
     settings = [each.number for each in waits if each.about.get("kind") == "company"]
+    rules = Known(reader()).rules()
     payees = {each.about["payee_id"] for each in everything if "payee_id" in each.about}
     page = render_template(
         "decisions/waiting.html",
@@ -55,6 +56,7 @@ def _shown(form: Form, about: str = "", status: int = 200) -> Any:
         older=older,
         deciders=pending.deciders(reader(), {each.author for each in waits}),
         names=closed.names_of(reader(), sorted(payees)),
+        plan_names={each.plan: each.name for each in rules.plans} if rules else {},
         name=acts.namer(reader()),
         may=viewer().has("author", "approver"),
         me=viewer().actor,
