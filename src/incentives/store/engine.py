@@ -36,8 +36,10 @@ PRAGMAS = {
 }
 """What SQLite is told on every connection, and answers when asked."""
 
+
 SOON_MS = 250
 """For so long a writer on SQLite looks each millisecond whether the books are free."""
+
 
 PLANNED = {
     "random_page_cost": "1.1",  # what is looked for is in memory, or on a disk without an arm
@@ -191,7 +193,10 @@ def _turn(engine: Engine) -> Iterator[None]:
     SQLite itself looks again after ever longer sleeps, up to a tenth of a second. Whoever waited for too long asks
     it all the same: it is what says no.
     """
-    turn = _turns[str(engine.url.database)] if engine.dialect.name == "sqlite" else threading.Lock()
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    turn = _turns[str(engine.url.database)]
     has_it = turn.acquire(timeout=int(PRAGMAS["busy_timeout"]) / 1000)
     try:
         yield
