@@ -11,7 +11,7 @@ long to make, and there are millions): nothing changes them.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -230,20 +230,21 @@ class FxRate:
 class Facts:
     """Everything a calculation is given besides the plans.
 
-    Events may hold duplicates and conflicts: section 3 says what becomes of them.
+    Events may hold duplicates and conflicts: section 3 says what becomes of them. What few rules look at may be
+    read when it is asked for.
     """
 
     company: Company
     payees: tuple[Payee, ...] = ()
     reporting: tuple[Reporting, ...] = ()
     memberships: tuple[Membership, ...] = ()
-    customers: tuple[Customer, ...] = ()
-    credit_records: tuple[CreditRecord, ...] = ()
+    customers: Sequence[Customer] = ()
+    credit_records: Sequence[CreditRecord] = ()
     invoices: tuple[Invoice, ...] = ()
     events: tuple[Event, ...] = ()
     assignments: tuple[Assignment, ...] = ()
     targets: tuple[Target, ...] = ()
-    fx_rates: tuple[FxRate, ...] = ()
+    fx_rates: Sequence[FxRate] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import attrgetter
 
 from incentives.calculation.credits import Share, shares
@@ -24,6 +25,7 @@ from incentives.facts import (
     Event,
     EventRef,
     Facts,
+    FxRate,
     Invoice,
     Payee,
     Reporting,
@@ -64,9 +66,6 @@ class Book:
         self._settle(facts.events)
         self._worked: dict[str, Worked] = {}
 
-        self._countries = {each.customer_id: each.country for each in facts.customers}
-        self._credit_records = _by_customer(facts.credit_records)
-        self._rates = _rates(facts)
         self._targets = {
             (each.plan, each.component, each.payee_id, each.team, each.window_start): each.amount_minor
             for each in facts.targets
@@ -198,6 +197,14 @@ class Book:
             found = work.shares[roles] = shares(work.timeline.invoice.credits, roles)
         return found
 
+    @cached_property
+    def _countries(self) -> dict[str, str]:
+        return {each.customer_id: each.country for each in self.facts.customers}
+
+    @cached_property
+    def _credit_records(self) -> dict[str, list[CreditRecord]]:
+        return _by_customer(self.facts.credit_records)
+
     def country(self, customer_id: str) -> str:
         """Where a customer is; ``""`` if nothing says."""
         return self._countries.get(customer_id, "")
@@ -314,6 +321,10 @@ class Book:
 
     # Rates and targets ---------------------------------------------------------------------------
 
+    @cached_property
+    def _rates(self) -> dict[tuple[str, str], tuple[list[dt.date], list[int]]]:
+        return _rates(self.facts.fx_rates)
+
     def rate_ppm(self, from_currency: str, to_currency: str, day: dt.date) -> int | None:
         """The rate in force: the last row on or before the day; no inverse, no crossing (section 5)."""
         if from_currency == to_currency:
@@ -361,9 +372,9 @@ def _by_customer(records: Iterable[CreditRecord]) -> dict[str, list[CreditRecord
     return found
 
 
-def _rates(facts: Facts) -> dict[tuple[str, str], tuple[list[dt.date], list[int]]]:
+def _rates(fx_rates: Iterable[FxRate]) -> dict[tuple[str, str], tuple[list[dt.date], list[int]]]:
     found: dict[tuple[str, str], tuple[list[dt.date], list[int]]] = {}
-    for rate in sorted(facts.fx_rates, key=attrgetter("on")):
+    for rate in sorted(fx_rates, key=attrgetter("on")):
         days, rates = found.setdefault((rate.from_currency, rate.to_currency), ([], []))
         days.append(rate.on)
         rates.append(rate.rate_ppm)

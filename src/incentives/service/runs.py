@@ -19,7 +19,7 @@ from incentives.errors import Problem, Rejected, Told, told
 from incentives.ledger.entries import Draft, Key, Posted, difference
 from incentives.service.decisions import adjustment_drafts
 from incentives.store import tables
-from incentives.store.acts import Who, latest, next_id, record
+from incentives.store.acts import Who, next_id, record
 from incentives.store.affected import Affected, affected
 from incentives.store.bulk import Row
 from incentives.store.engine import reading, writing
@@ -142,8 +142,8 @@ def run_in(
     """:func:`run`, within a transaction that may do more."""
     planned = _Planned.now(connection, who, as_of, full)
     ran = planned.ran()
-    through = latest(connection)
     act_id = record(connection, who, "run", month_name(ran.month.first), after={"as_of": ran.as_of})
+    known_through = act_id - 1  # what was known before this act
 
     ran.run_id = next_id(connection, tables.Run)
     for found in planned.found(workers=workers):
@@ -151,7 +151,7 @@ def run_in(
         ran.entries += post(connection, ran.run_id, ran.month.first, found.rows)
         if progress:
             progress(ran.entries)
-    record_run(connection, act_id, ran.month.first, ran.as_of, through, ran.scope, ran.entries)
+    record_run(connection, ran.run_id, act_id, ran.month.first, ran.as_of, known_through, ran.scope, ran.entries)
     return ran
 
 

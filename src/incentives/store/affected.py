@@ -66,20 +66,18 @@ class _Affected:
             self._customers()
             self._invoices()
         self._events()
-        self._of_invoices()
+        paying = self._ask(_paying()) - {""}
+        self._of_invoices(are_teams_paid=bool(paying))
         self._above()
-        paying = self._ask(_paying())
-        return Scope(tuple(sorted(self.payees - {""})), tuple(sorted(self.teams & paying - {""})))
+        return Scope(tuple(sorted(self.payees - {""})), tuple(sorted(self.teams & paying)))
 
     def from_day(self) -> dt.date | None:
         """The day of the first new event, where nothing else is new: an event changes nothing that was earned
         before its day. One whose id stands under another source too changes causes of any day."""
         if self.changed:
             return None
-        if self._ask(_shared()):
-            return None
-        day: dt.date | None = _first_day().one(self.connection, since=self.since)
-        return day
+        ((day, is_shared),) = _first_day().rows(self.connection, since=self.since)
+        return None if is_shared else day
 
     def _everybody(self) -> bool:
         """Rates and the company's settings reach everybody; who is in a team no more is not found by asking who
@@ -169,15 +167,18 @@ class _Affected:
         self.invoices |= self._ask(_invoices_of_events())
         self.invoices |= {event_from(content).invoice_id for content in self._ask(_other_versions())}
 
-    def _of_invoices(self) -> None:
+    def _of_invoices(self, are_teams_paid: bool) -> None:
         """Those whom these invoices credit, or credited until now, and the teams they count for."""
         credited: set[str] = set()
         for some in batches(self.invoices, 5000):
             for query in self._standing(tables.Credit, "payee_id"):
                 credited |= self._ask(query, invoices=some)
+        self.payees |= credited
+        if not are_teams_paid:
+            return
+        for some in batches(self.invoices, 5000):
             for query in self._standing(tables.Invoice, "team"):
                 self.teams |= self._ask(query, invoices=some)
-        self.payees |= credited
         for some in batches(credited, 5000):
             self.teams |= self._ask(_teams_of(), members=some)
 
@@ -266,16 +267,13 @@ def _other_versions() -> Query:
 
 
 @cache
-def _shared() -> Query:
-    """Whether a new event's id stands under another source, too."""
+def _first_day() -> Query:
+    """The day of the first new event, and whether any new event's id stands under another source, too."""
     event, other = tables.Event, aliased(tables.Event)
     shared = select(event.id).join(other, and_(other.event_id == event.event_id, other.source != event.source))
-    return Query(shared.where(event.known_from > _since()).limit(1))
-
-
-@cache
-def _first_day() -> Query:
-    return Query(select(func.min(tables.Event.occurred_on)).where(tables.Event.known_from > _since()))
+    is_shared = shared.where(event.known_from > _since()).exists()
+    new = aliased(tables.Event)
+    return Query(select(func.min(new.occurred_on), is_shared).where(new.known_from > _since()))
 
 
 @cache

@@ -92,9 +92,17 @@ def _into_postgresql(connection: Connection, model: type[Base], rows: Iterable[R
     raw = connection.connection.driver_connection
     assert raw is not None, "the connection is open"
     names = ", ".join(f'"{column.name}"' for column in table.columns)
+    coming = iter(rows)
+    first = list(islice(coming, 2))
+    if not first:
+        return 0
+    if len(first) == 1:  # COPY goes to and fro three times
+        values = ", ".join(["%s"] * len(table.columns))
+        raw.execute(f"INSERT INTO {table.name} ({names}) VALUES ({values})", first[0])
+        return 1
     written = 0
     with raw.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
-        for row in rows:
+        for row in chain(first, coming):
             copy.write_row(row)
             written += 1
     return written

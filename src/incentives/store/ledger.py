@@ -120,20 +120,27 @@ _FRAME = len(("id", "run_id", "month"))
 """The columns of an entry that a draft does not have."""
 
 
-def post(connection: Connection, run_id: int, month: dt.date, drafted: Iterable[Row]) -> int:
+def post(connection: Connection, run_id: int, month: dt.date, drafted: Collection[Row]) -> int:
     """Write entries into a month, from the rows of their drafts; how many."""
+    if not drafted:
+        return 0
     first, day = next_id(connection, tables.Entry), month.isoformat()
     framed = ((number, run_id, day, *row) for number, row in enumerate(drafted, first))
     return insert_rows(connection, tables.Entry, framed, days_are_written=True)
 
 
 def record_run(
-    connection: Connection, act_id: int, month: dt.date, as_of: dt.date, through: int, scope: str, entries: int
-) -> int:
-    """Write a run; its number."""
-    run_id = next_id(connection, tables.Run)
-    insert_rows(connection, tables.Run, [(run_id, act_id, month, as_of, through, scope, entries)])
-    return run_id
+    connection: Connection,
+    run_id: int,
+    act_id: int,
+    month: dt.date,
+    as_of: dt.date,
+    known_through: int,
+    scope: str,
+    entries: int,
+) -> None:
+    """Write a run, once all that it posted is there."""
+    insert_rows(connection, tables.Run, [(run_id, act_id, month, as_of, known_through, scope, entries)])
 
 
 class LastRun(NamedTuple):

@@ -46,7 +46,8 @@ def _in_sqlite(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(one_of, "postgresql")
 def _in_postgresql(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"{compiler.process(element.clauses, **kw)} = ANY(%({element.named})s)"
+    texts = f"SELECT json_array_elements_text(CAST(%({element.named})s AS json))"
+    return f"{compiler.process(element.clauses, **kw)} = ANY(ARRAY({texts}))"
 
 
 class Query:
@@ -68,8 +69,11 @@ class Query:
         worded, constant = self._worded.get(connection.dialect.name) or self._put_into_words(connection.dialect)
         is_sqlite = connection.dialect.name == "sqlite"
         plain = _written if is_sqlite else _listed
-        found: Iterable[Row] = raw.execute(worded, constant | {name: plain(each) for name, each in values.items()})
-        return _with_days(found, self._days) if is_sqlite and self._days else found
+        found = raw.execute(worded, constant | {name: plain(each) for name, each in values.items()})
+        if not is_sqlite:
+            all_at_once: Iterable[Row] = found.fetchall()  # it has them all: one after the other takes longer
+            return all_at_once
+        return _with_days(found, self._days) if self._days else found
 
     def one(self, connection: Connection, **values: Value) -> Any:
         """The first cell of the first row; ``None`` if there is no row."""
@@ -84,7 +88,7 @@ class Query:
 
 
 def _listed(value: Value) -> Any:
-    return value if isinstance(value, (str, int, dt.date)) else list(value)
+    return value if isinstance(value, (str, int, dt.date)) else json.dumps(list(value))
 
 
 def _written(value: Value) -> str | int:

@@ -7,9 +7,9 @@ runs holds the books.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from sqlalchemy import Connection, and_, bindparam, except_, func, or_, select, union
 
@@ -19,6 +19,8 @@ from incentives.store import tables
 from incentives.store.engine import engine_for, read_url
 from incentives.store.facts_out import Ids, Known, Rules, is_known
 from incentives.store.queries import Query, one_of
+
+Fact = TypeVar("Fact")
 
 
 class StoreSource:
@@ -66,7 +68,7 @@ class StoreSource:
 
     def team_plans(self) -> frozenset[str]:
         """The plans that are assigned to any team."""
-        return frozenset(each.plan for each in self.known.assignments(self.rules, _TO_TEAMS))
+        return self._team_plans
 
     def assignments(self, plans: Collection[str]) -> Sequence[Assignment]:
         """Every assignment of these plans."""
@@ -93,13 +95,13 @@ class StoreSource:
             payees=tuple(known.payees(_OF_PEOPLE, people=people)),
             reporting=tuple(known.reporting(_BELOW, people=below)) if below else (),
             memberships=tuple(memberships),
-            customers=tuple(known.customers(_CUSTOMERS, customers=customers)),
-            credit_records=tuple(known.credit_records(_OF_CUSTOMERS, customers=customers)),
+            customers=_Asked(lambda: known.customers(_CUSTOMERS, customers=customers)),
+            credit_records=_Asked(lambda: known.credit_records(_OF_CUSTOMERS, customers=customers)),
             invoices=tuple(invoices),
             events=events,
             assignments=tuple(known.assignments(rules, _TO_OWNERS, **owners)),
             targets=tuple(known.targets(rules, _OF_OWNERS, **owners)),
-            fx_rates=tuple(known.fx_rates(_FROM_CURRENCIES, currencies=currencies)),
+            fx_rates=_Asked(lambda: known.fx_rates(_FROM_CURRENCIES, currencies=currencies)),
         )
         return part, self._around(wanted, customers, events)
 
@@ -129,6 +131,10 @@ class StoreSource:
             return _named(self.known.is_now), {"invoices": wanted.invoices}
         return _reaching(self.known.is_now), whose | {"teams": wanted.teams, "invoices": wanted.invoices}
 
+    @cached_property
+    def _team_plans(self) -> frozenset[str]:
+        return frozenset(each.plan for each in self.known.assignments(self.rules, _TO_TEAMS))
+
     # What surrounds a part ---------------------------------------------------------------------------
 
     def _around(self, wanted: Wanted, customers: Collection[str], events: Iterable[Event]) -> Surroundings:
@@ -156,6 +162,29 @@ class StoreSource:
         """Events that wait in several versions, and from when on: the second of their days."""
         waiting = {ref: each for ref, each in self.known.versions.items() if len(each) > 1}
         return {ref: sorted(event.occurred_on for event in each)[1] for ref, each in waiting.items()}
+
+
+class _Asked(Sequence[Fact]):
+    """Facts that few rules look at: read when the first is asked for."""
+
+    def __init__(self, read: Callable[[], Iterable[Fact]]) -> None:
+        self._read = read
+
+    @cached_property
+    def _found(self) -> tuple[Fact, ...]:
+        return tuple(self._read())
+
+    @overload
+    def __getitem__(self, at: int) -> Fact: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Fact]: ...
+
+    def __getitem__(self, at: int | slice) -> Fact | Sequence[Fact]:
+        return self._found[at]
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 class _FirstInvoices(Mapping[str, dt.date]):
