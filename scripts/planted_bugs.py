@@ -342,6 +342,34 @@ BUGS = (
         "        self._teams |= {each.team for each in memberships if each.payee_id in self._members}\n",
         "",
     ),
+    Bug(
+        "the-past-reaches-no-tier",
+        "where only lines from a day on are asked for, earlier money does not count for the tiers",
+        "calculation/commission.py",
+        "            window.attained += plan_minor\n            return\n",
+        "            return\n",
+    ),
+    Bug(
+        "the-past-has-no-worth",
+        "where only lines from a day on are asked for, earlier money misses the step of a whole_amount window",
+        "calculation/commission.py",
+        "if holding.is_over and not open_.whole_amount:",
+        "if holding.is_over:",
+    ),
+    Bug(
+        "the-past-fills-no-cap",
+        "where only lines from a day on are asked for, earlier ones do not count for the cap",
+        "calculation/earned.py",
+        "None if is_capped(plan, name) else from_day",
+        "from_day",
+    ),
+    Bug(
+        "the-past-pays-no-draw-back",
+        "where only lines from a day on are asked for, earlier ones recover no draw",
+        "calculation/earned.py",
+        'None if any(plan.kind_of(name) == "draw" for name in names) else from_day',
+        "from_day",
+    ),
 )
 
 

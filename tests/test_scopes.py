@@ -22,11 +22,13 @@ from incentives.engines.memory import Memory
 from incentives.errors import Problem, Rejected, Told
 from incentives.feeds.folder import read_folder
 from model.histories import write_history
+from scenarios.runner import read_scenarios, write_dataset
 from worlds import DAYS, World, law, rows, worlds
 
 HISTORIES = 150
 SIZES = (1, 2, 7)
 SAMPLE = Path(__file__).parent.parent / "sample_data"
+SCENARIOS = Path(__file__).parent / "scenarios"
 
 
 def kept(chunk: Chunk) -> Chunk:
@@ -63,9 +65,15 @@ def read(folder: Path, as_of: dt.date) -> World:
     return World(reading.facts, tuple(reading.plans), as_of)
 
 
-def chunks(world: World, scope: Scope | None = None, at_once: int = 1, workers: int = 1) -> list[Chunk]:
+def chunks(
+    world: World,
+    scope: Scope | None = None,
+    at_once: int = 1,
+    workers: int = 1,
+    from_day: dt.date | None = None,
+) -> list[Chunk]:
     work = said if workers > 1 else kept
-    return list(over(Memory(world.facts), world.plans, world.as_of, work, scope, at_once, workers))
+    return list(over(Memory(world.facts), world.plans, world.as_of, work, scope, at_once, workers, from_day))
 
 
 def union(found: Sequence[Chunk]) -> Earned:
@@ -223,6 +231,44 @@ def test_an_event_changes_nothing_that_was_earned_before_its_day(world: World, d
     without = world.given(events=tuple(each for each in world.facts.events if each is not event))
     earlier = [line for line in world.lines if line.earned_on < event.occurred_on]
     assert rows(earlier) == rows([line for line in without.lines if line.earned_on < event.occurred_on])
+
+
+def earned_from(day: dt.date, lines: Sequence[Line]) -> list[Line]:
+    return [line for line in lines if line.earned_on >= day]
+
+
+@law(150)
+@given(worlds(), st.data())
+def test_lines_from_a_day_on_do_not_need_the_earlier_ones(world: World, data: st.DataObject) -> None:
+    day = data.draw(st.sampled_from(sorted({each.occurred_on for each in world.facts.events})))
+    found = union(chunks(world, from_day=day))
+    assert rows(earned_from(day, found.lines)) == rows(earned_from(day, world.lines))
+    assert found.findings == union(chunks(world)).findings
+
+
+def left_out(world: World) -> int:
+    """How many lines were not made where only those from some day on were asked for: those came out the same."""
+    found = 0
+    days = sorted({line.earned_on for line in world.lines})
+    for day in days[:: max(1, len(days) // 3)]:
+        asked = union(chunks(world, from_day=day)).lines
+        assert rows(earned_from(day, asked)) == rows(earned_from(day, world.lines)), day
+        found += len(world.lines) - len(asked)
+    return found
+
+
+def test_lines_of_random_histories_from_a_day_on_do_not_need_the_earlier_ones(tmp_path: Path) -> None:
+    assert sum(left_out(history(tmp_path / str(seed), seed)) for seed in range(HISTORIES)) > 50
+
+
+def test_lines_of_scenarios_from_a_day_on_do_not_need_the_earlier_ones(tmp_path: Path) -> None:
+    found = 0
+    for path in sorted(SCENARIOS.glob("*.yaml")):
+        for number, scenario in enumerate(read_scenarios(path)):
+            folder = tmp_path / path.stem / str(number)
+            write_dataset(scenario, folder)
+            found += left_out(read(folder, scenario.as_of))
+    assert found > 20
 
 
 # Memory -----------------------------------------------------------------------------------------------------

@@ -90,6 +90,11 @@ def cap_lines(
     yield from capped.move_to(as_of)
 
 
+def is_capped(plan: Plan, component: str) -> bool:
+    """Whether a cap holds for a component in any version: its lines then depend on all earlier ones."""
+    return _per(plan, component) is not None
+
+
 def _per(plan: Plan, component: str) -> Unit | None:
     for version in plan.versions:
         found = version.component(component)

@@ -8,6 +8,7 @@ pay is handed to the chunk of the payee.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -67,7 +68,8 @@ class Chunk:
     """What came out. For these payees and teams nothing else should stand:
 
     - ``lines``: of ``payees`` everything, except under the plans of teams where they are not ``members``;
-      of ``members`` who are not in ``payees`` everything under the plans of teams.
+      of ``members`` who are not in ``payees`` everything under the plans of teams. Only where lines from a day on
+      were asked for, earlier ones may be missing.
     - ``findings``: with a payee's id, everything of ``payees``; without, what is to be seen on ``invoices``,
       and of each of ``teams``.
     - ``metrics``, ``pools``: everything of ``teams``.
@@ -89,8 +91,9 @@ class Chunk:
     """Where it came out: for whoever asks more of it while it is there. It does not travel."""
 
 
-def chunk(calculation: Calculation | None, task: Task) -> Chunk:
-    """Calculate a task on the facts that it wanted (``None``: it wanted none)."""
+def chunk(calculation: Calculation | None, task: Task, from_day: dt.date | None = None) -> Chunk:
+    """Calculate a task on the facts that it wanted (``None``: it wanted none); lines that were earned before
+    ``from_day`` may be missing."""
     wanted = task.wanted
     found = Chunk(wanted.payees, task.members, wanted.teams, wanted.invoices, calculation=calculation)
     found.team_pools = task.team_pools
@@ -98,7 +101,7 @@ def chunk(calculation: Calculation | None, task: Task) -> Chunk:
     if calculation is not None:
         found.invoices = tuple(calculation.book.invoices)
         for payee_id in wanted.payees:
-            lines += calculation.payee_lines(payee_id)
+            lines += calculation.payee_lines(payee_id, from_day)
         for name in wanted.teams:
             pools, of_team = calculation.team_lines(name)
             found.pools += pools

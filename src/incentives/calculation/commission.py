@@ -40,13 +40,19 @@ class _Open:
 
 
 class Follower:
-    """One payee under one component, through all their invoices."""
+    """One payee under one component, through all their invoices.
 
-    def __init__(self, book: Book, plan: Plan, component: str, payee_id: str) -> None:
+    ``from_day``: lines that were earned before it may be missing, all others come out as they would with them.
+    """
+
+    def __init__(
+        self, book: Book, plan: Plan, component: str, payee_id: str, from_day: dt.date | None = None
+    ) -> None:
         self.book = book
         self.plan = plan
         self.component = component
         self.payee_id = payee_id
+        self.from_day = from_day
         self.ends_on = book.payees[payee_id].ends_on
         self.currency = plan.currency
         self.per_event = plan.rules_as_of == "payment"
@@ -55,8 +61,10 @@ class Follower:
         self.lines: list[Line] = []
         self.findings: list[Finding] = []
 
-    def follow(self, stream: Iterable[tuple[object, Holding, Credited]]) -> list[Line]:
+    def follow(self, stream: Sequence[tuple[object, Holding, Credited]]) -> list[Line]:
         """The lines of a stream of credited movements, which comes in the order of section 3."""
+        if self.from_day is not None:
+            _leave_out(stream, self.from_day)
         self._move(stream)
         self._forget_money()
         return self.lines
@@ -231,6 +239,9 @@ class Follower:
         Marginal: m x (F(A') - F(A) + add x movement). ``whole_amount``: the event is worth the change of T.
         """
         on, window, payable_on = movement.on, open_.window, movement.on
+        if holding.is_over and not open_.whole_amount:
+            window.attained += plan_minor
+            return
         if open_.hold is not None:
             payable_on += open_.hold
         attained, total = window.attained, holding.total
@@ -449,7 +460,19 @@ _NOTHING: dict[FindingKind, str] = {
 }
 
 
+def _leave_out(stream: Sequence[tuple[object, Holding, Credited]], from_day: dt.date) -> None:
+    """Mark what only counts for the tiers that later money reaches: the money of invoices on which nothing moves
+    from that day on. Where something was taken back before, the whole story is followed."""
+    goes_on = {
+        id(holding) for _, holding, (movement, amount, _) in stream if amount < 0 or movement.on >= from_day
+    }
+    for _, holding, _ in stream:
+        holding.is_over = id(holding) not in goes_on
+
+
 def _newest_first(holding: Holding, taken: Sequence[Taken]) -> list[Taken]:
+    if not taken:
+        return []
     by_part = {id(each.part): each for each in taken if each.part.size}
     return [by_part[id(part)] for part in holding.pile.newest_first(each.part for each in by_part.values())]
 

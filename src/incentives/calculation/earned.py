@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from incentives.calculation.bonuses import Bonuses, PoolOutcome
 from incentives.calculation.book import Book, rule_day
-from incentives.calculation.caps import cap_lines
+from incentives.calculation.caps import cap_lines, is_capped
 from incentives.calculation.commission import Follower
 from incentives.calculation.credits import sizes
 from incentives.calculation.draws import draw_lines
@@ -95,14 +95,16 @@ class Calculation:
         self.bonuses = Bonuses(book, self.metrics)
         self.streams = Streams(book)
 
-    def payee_lines(self, payee_id: str) -> list[Line]:
-        """Everything one payee should have from the plans assigned to them."""
+    def payee_lines(self, payee_id: str, from_day: dt.date | None = None) -> list[Line]:
+        """Everything one payee should have from the plans assigned to them; what was earned before ``from_day``
+        may be missing."""
         found: list[Line] = []
         for plan in self.book.plans_of(payee_id):
             of_plan: list[Line] = []
             names = plan.component_names()
+            of_whole = None if any(plan.kind_of(name) == "draw" for name in names) else from_day
             for name in names:
-                of_plan += self._component_lines(plan, name, payee_id)
+                of_plan += self._component_lines(plan, name, payee_id, of_whole)
             for name in names:
                 if plan.kind_of(name) == "draw":
                     found += draw_lines(self.book, plan, name, payee_id, of_plan)
@@ -122,7 +124,7 @@ class Calculation:
                 lines += self.bonuses.target_lines(plan, component, team=name)
         return pools, lines
 
-    def _component_lines(self, plan: Plan, name: str, payee_id: str) -> list[Line]:
+    def _component_lines(self, plan: Plan, name: str, payee_id: str, from_day: dt.date | None) -> list[Line]:
         kind = plan.kind_of(name)
         lines: list[Line] = []
         if kind == "spiff":
@@ -130,7 +132,7 @@ class Calculation:
         elif kind == "target_bonus":
             lines = list(self.bonuses.target_lines(plan, name, payee_id))
         elif kind == "commission":
-            follower = Follower(self.book, plan, name, payee_id)
+            follower = Follower(self.book, plan, name, payee_id, None if is_capped(plan, name) else from_day)
             lines = follower.follow(self.streams.of(plan, name, payee_id))
             self.book.findings.update(follower.findings)
             starts = self.book.company.fiscal_year_starts

@@ -45,15 +45,17 @@ def over(
     scope: Scope | None = None,
     payees_at_once: int = PAYEES_AT_ONCE,
     workers: int = 1,
+    from_day: dt.date | None = None,
 ) -> Iterator[Result]:
     """What ``work`` makes of each chunk of a scope (``None``: everything), teams first, always in one order.
 
     :class:`Chunk` says what a chunk holds. Every payee and team of the scope is in exactly one of them; where
-    a team is touched, its members are too, and the other teams under the same plans that pay them.
+    a team is touched, its members are too, and the other teams under the same plans that pay them. Lines that
+    were earned before ``from_day`` may be missing: whoever does not ask for them does not wait for them.
     More than one worker: processes of their own, never more than a few chunks ahead of the caller.
     """
     deal = _Deal(source, plans, scope, payees_at_once)
-    with _calculating(Run(source, tuple(plans), as_of, work), workers) as calculate:
+    with _calculating(Run(source, tuple(plans), as_of, work, from_day), workers) as calculate:
         handed = _Handed()
         for result, lines, pools in calculate(deal.teams()):
             handed.add(lines, pools)
@@ -70,6 +72,7 @@ class Run(Generic[Result]):
     plans: tuple[Plan, ...]
     as_of: dt.date
     work: Work[Result]
+    from_day: dt.date | None = None
 
     def __call__(self, task: Task) -> Calculated[Result]:
         """The result of the work; what teams pay to their members, who come later, and by which pools."""
@@ -78,7 +81,7 @@ class Run(Generic[Result]):
             if task.wanted:
                 facts, around = self.source.part(task.wanted)
                 calculation = Calculation(Book(facts, self.plans, self.as_of, around))
-            found = chunk(calculation, task)
+            found = chunk(calculation, task, self.from_day)
             return self.work(found), found.for_members, found.pools
 
 

@@ -200,7 +200,10 @@ class _Planned:
         source = StoreSource(self.connection, self.rules)
         from_day = self.affected.from_day if self.affected else None
         work = Difference(source, source.team_plans(), from_day, keep)
-        yield from over(source, self.rules.plans, self.as_of, work, self.scope, workers=workers)
+        told_from = None if keep is Keep.LINES else from_day  # reasons name the earlier lines that they undo
+        yield from over(
+            source, self.rules.plans, self.as_of, work, self.scope, workers=workers, from_day=told_from
+        )
         yield _Found.of(adjustment_drafts(self.connection, self.as_of), keep)
 
 
