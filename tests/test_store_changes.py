@@ -7,6 +7,7 @@ a run of everybody finds nothing that the run of those who are affected left out
 from __future__ import annotations
 
 import datetime as dt
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -421,6 +422,22 @@ def test_an_event_that_came_with_other_content_counts_once_it_is_decided(
     assert (again.accepted, again.waiting) == (0, 0)
     assert books.bring(_event("p1,payment,I1,2026-01-20,900.00,")).waiting == 0, "it was decided"
     assert books.run().entries == 0
+
+
+def test_an_invoice_of_many_lines_that_comes_otherwise_waits(books: Books) -> None:
+    """However much it says: an index of PostgreSQL holds 2,704 bytes."""
+    rng = random.Random(1)
+    nets = [rng.randrange(10**6) for _ in range(400)]
+
+    def delivered(*more: int) -> dict[str, str]:
+        lines = "\n".join(f"I9,{number},{net}.00" for number, net in enumerate([*nets, *more], 1))
+        return _invoice("I9,c1,EUR,2026-03-01,2026-03-31,north", lines)
+
+    assert books.bring(delivered()).waiting == 0
+    assert books.bring(delivered(1)).waiting == 402, "the invoice and its lines, together"
+    assert books.bring(delivered(1)).waiting == 0, "it waits already"
+    decide(books, "replace")
+    assert books.bring(delivered(1)).waiting == 0
 
 
 def test_a_version_for_another_invoice_moves_with_the_ids_that_it_shares(books: Books) -> None:

@@ -377,7 +377,7 @@ class Conflict(Base):
 
     __tablename__ = "conflicts"
     __table_args__ = (
-        UniqueConstraint("kind", "source", "subject", "content"),
+        Index("ix_conflicts_subject", "kind", "source", "subject"),  # content may be too long for one
         one_of("kind", "event", "invoice"),
     )
     id: Mapped[Id]
