@@ -7,7 +7,7 @@ SQLAlchemy's insert of dicts on SQLite, COPY a fifteenth of executemany on Postg
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -68,15 +68,19 @@ def written_days(model: type[Base], rows: Iterable[Row], after: int = 0) -> Iter
     """Rows with their days as text, as SQLite keeps them. ``after`` so many columns of the table they begin."""
     columns = list(table_of(model).columns)[after:]
     places = [place for place, column in enumerate(columns) if isinstance(column.type, Date)]
-    if not places:
-        yield from rows
-        return
-    written = _Written()
-    for row in rows:
-        cells = list(row)
+    return translated(rows, places, _Written()) if places else iter(rows)
+
+
+def translated(rows: Iterable[Row], places: Sequence[int], words: Mapping[Any, Any]) -> Iterator[Row]:
+    """Rows with what stands in some places put into other words: column by column, which takes half as long."""
+    for some in batches(rows, _TOGETHER):
+        columns: list[Iterable[Any]] = [*zip(*some, strict=True)]
         for place in places:
-            cells[place] = written[cells[place]]
-        yield cells
+            columns[place] = map(words.__getitem__, columns[place])
+        yield from zip(*columns, strict=True)
+
+
+_TOGETHER = 1000
 
 
 class _Written(dict[dt.date | None, str | None]):

@@ -113,7 +113,7 @@ def _key(payee_id: str, plan: str, component: str, kind: str, cause: str, curren
 
 def rows_of(drafts: Iterable[Draft]) -> list[Row]:
     """Drafts as :func:`post` takes them: ready to be written, and quick to send from one process to another."""
-    return [tuple(row) for row in written_days(tables.Entry, drafts, _FRAME)]
+    return list(written_days(tables.Entry, drafts, _FRAME))
 
 
 _FRAME = len(("id", "run_id", "month"))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection, Iterable, Iterator
-from itertools import islice
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Boolean, CompoundSelect, Connection, Date, Dialect, Select
@@ -18,7 +17,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from incentives.store.bulk import Row
+from incentives.store.bulk import Row, translated
 
 Value = str | int | dt.date | Collection[str]
 """What a query may be asked with; a collection where it says :class:`one_of`."""
@@ -73,7 +72,7 @@ class Query:
         if not is_sqlite:
             all_at_once: Iterable[Row] = found.fetchall()  # it has them all: one after the other takes longer
             return all_at_once
-        return _with_days(found, self._days) if self._days else found
+        return translated(found, self._days, _DAYS) if self._days else found
 
     def one(self, connection: Connection, **values: Value) -> Any:
         """The first cell of the first row; ``None`` if there is no row."""
@@ -96,19 +95,6 @@ def _written(value: Value) -> str | int:
     if isinstance(value, (str, int)):
         return value
     return value.isoformat() if isinstance(value, dt.date) else json.dumps(list(value))
-
-
-SOME = 1000
-"""Rows of which the days are read together."""
-
-
-def _with_days(rows: Iterable[Row], places: list[int]) -> Iterator[Row]:
-    coming = iter(rows)
-    while some := list(islice(coming, SOME)):
-        columns: list[Iterable[Any]] = [*zip(*some, strict=True)]
-        for place in places:
-            columns[place] = map(_DAYS.__getitem__, columns[place])
-        yield from zip(*columns, strict=True)
 
 
 class _Days(dict[str | None, dt.date | None]):
