@@ -105,7 +105,9 @@ def test_a_conflict_is_seen_with_what_differs_and_decided(app: Flask) -> None:
     assert femke.post("/events", {"events": [other]}).json["conflict"] == 1
     (found,) = waits(femke, "conflict")
     assert (found["about"]["kind"], found["about"]["subject"]) == ("event", "pay-26-019")
-    assert {"name": "amount_minor", "known": "45980.00", "came": "12100.00"} in found["about"]["fields"]
+    assert {"name": "amount_minor", "line": None, "known": "45980.00", "came": "12100.00"} in found["about"][
+        "fields"
+    ]
     assert found["choices"] == ["keep", "replace"]
     wrong = femke.post("/conflicts/1/decision", {"choice": "approve"})
     assert refusals(wrong) == {("/choice", "unknown-word")}

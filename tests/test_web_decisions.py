@@ -20,6 +20,14 @@ from served import ALEX, FEMKE, JORIS, PROJECT, RUBEN, TODAY, app_on, client_of,
 from test_web_imports import HEAD, OTHER
 from test_web_month import sends, text_of
 
+INVOICE = """\
+invoice_id,customer_id,currency,issued_on,due_on,contract_signed_on,team
+INV-26-019,C121,EUR,2026-03-09,2026-04-08,2026-02-17,north
+"""
+LINES_HEAD = "invoice_id,line,net,tax,category,cost,commissionable\n"
+FIRST, SECOND = "1,30000.00,6300.00,equipment,20400.00,yes", "2,8000.00,1680.00,licence,4800.00,yes"
+"""The lines of that invoice in the sample company."""
+
 
 @pytest.fixture
 def app(story_engine: Engine) -> Flask:
@@ -83,6 +91,35 @@ def test_a_conflict_shows_both_versions_and_one_is_chosen(
     status, says = sends(femke, "/decisions", "/decisions/conflict/1", choice="replace", reason="The bank's slip")
     assert status == 200 and "What came later counts from now on." in says
     assert "Nothing contradicts the books." in says
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "more", "differs"),
+    [
+        ("1,30000.00,6300.00,equipment,20400.00,no", SECOND, (), "Line 1 earns commission (differs) yes no"),
+        ("1,30000.00,6300.00,licence,20400.00,yes", SECOND, (), "Line 1, category (differs) equipment licence"),
+        ("1,30000.00,6300.00,equipment,400.00,yes", SECOND, (), "Line 1, cost (differs) € 20,400.00 € 400.00"),
+        (FIRST, "2,8000.00,0.00,licence,4800.00,yes", (), "Line 2, tax (differs) € 1,680.00 € 0.00"),
+        (SECOND, FIRST, (), "Lines in order (differs) 1, 2 2, 1"),
+        (
+            FIRST,
+            SECOND,
+            ("3,500.00,105.00,service,0.00,yes",),
+            "Lines (differs) 2 3 Line 3, without tax (differs) nothing € 500.00 "
+            "Line 3, tax (differs) € 0.00 € 105.00 Line 3, category (differs) nothing service",
+        ),
+    ],
+)
+def test_whatever_differs_in_the_lines_of_an_invoice_is_seen(
+    first: str, second: str, more: tuple[str, ...], differs: str, story_engine: Engine, app: Flask, tmp_path: Path
+) -> None:
+    lines = [f"INV-26-019,{each}\n" for each in (first, second, *more)]
+    (tmp_path / "invoices.csv").write_text(INVOICE, encoding="utf-8")
+    (tmp_path / "invoice_lines.csv").write_text("".join([LINES_HEAD, *lines]), encoding="utf-8")
+    assert deliveries.import_folder(story_engine, by(FEMKE), tmp_path).waiting
+    says = text_of(client_of(app, FEMKE).get("/decisions").text)
+    assert differs in says
+    assert says.count("(differs)") == differs.count("(differs)")
 
 
 def test_questions_about_one_cause_are_answered_together(story_engine: Engine, app: Flask) -> None:

@@ -44,12 +44,14 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of two versions. ``currency`` is that of an amount in minor units, "" for everything else."""
+    """One field of two versions. ``currency`` is that of an amount in minor units, "" for everything else;
+    ``line`` says of which line of an invoice it is."""
 
     name: str
     known: Any
     came: Any
     currency: str = ""
+    line: str = ""
 
     @property
     def differs(self) -> bool:
@@ -241,11 +243,18 @@ def _compared(known: Event | Invoice, came: Event | Invoice, without: Collection
 
 
 def _lines(known: Invoice, came: Invoice) -> list[Field]:
-    """The net amounts of the lines of two invoices, by their place."""
-    found = []
-    for number in range(max(len(known.lines), len(came.lines))):
-        ours, theirs = (
-            each.lines[number].net_minor if number < len(each.lines) else None for each in (known, came)
-        )
-        found.append(Field(f"line {number + 1}", ours, theirs, known.currency))
+    """How many lines two invoices have, and what differs in lines of one name: an invoice may have hundreds."""
+    ours, theirs = ({line.line: line for line in each.lines} for each in (known, came))
+    found = [Field("lines", len(ours), len(theirs))]
+    for line in dict.fromkeys((*ours, *theirs)):
+        for name, of_none in _OF_LINES.items():
+            stands, other = (getattr(each.get(line), name, of_none) for each in (ours, theirs))
+            if stands != other:
+                found.append(Field(name, stands, other, known.currency if name.endswith("_minor") else "", line))
+    if ours.keys() == theirs.keys() and [*ours] != [*theirs]:
+        found.append(Field("lines_in_order", ", ".join(ours), ", ".join(theirs)))
     return found
+
+
+_OF_LINES = {"net_minor": None, "tax_minor": 0, "category": "", "cost_minor": 0, "commissionable": True}
+"""What a line says, and what a line that is not there is taken to say: only its amount is missing."""

@@ -46,8 +46,8 @@ _HELD: Shape = {"type": "string", "enum": ["invoice", "customer", "payee"]}
 _ABOUT: Shape = {
     "type": "object",
     "description": "Of an adjustment `payee_id`, `amount`, `currency`, `on`; of a hold `kind` and `subject`; of a "
-    "release `hold`; of a conflict `kind`, `subject`, `source`, `delivery` and `fields`, each with its `name` and "
-    "what is `known` and what `came`, where they differ.",
+    "release `hold`; of a conflict `kind`, `subject`, `source`, `delivery` and `fields`, each with its `name`, "
+    "the `line` of an invoice that it is of, and what is `known` and what `came`, where they differ.",
 }
 _WAITS = said(
     "DecisionWaits",
@@ -175,7 +175,12 @@ def _contradicts(conflict: Conflict) -> dict[str, Any]:
         "source": conflict.source or None,
         "delivery": conflict.delivery,
         "fields": [
-            {"name": each.name, "known": _value(each, each.known), "came": _value(each, each.came)}
+            {
+                "name": each.name,
+                "line": each.line or None,
+                "known": _value(each, each.known),
+                "came": _value(each, each.came),
+            }
             for each in conflict.fields
             if each.differs
         ],
@@ -186,6 +191,8 @@ def _contradicts(conflict: Conflict) -> dict[str, Any]:
 def _value(field: Field, found: Any) -> str | None:
     if found is None or found == "":
         return None
+    if isinstance(found, bool):
+        return "yes" if found else "no"
     return major(found, field.currency) if field.currency else str(found)
 
 

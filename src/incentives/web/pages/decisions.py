@@ -88,14 +88,23 @@ _FIELDS = {
     "reverses": marked("Undoes"),
     "reason": marked("Reason"),
     "fault": marked("Whose fault"),
+    "lines": marked("Lines"),
+    "lines_in_order": marked("Lines in order"),
 }
 
 
-def _field_name(name: str) -> str:
-    """What a field of an invoice or an event is called; a line of an invoice goes by its place."""
-    if name.startswith("line "):
-        return speak().say(marked("Line %(number)s, without tax"), number=name.removeprefix("line "))
-    return speak().say(_FIELDS[name])
+_OF_LINES = {
+    "net_minor": marked("Line %(line)s, without tax"),
+    "tax_minor": marked("Line %(line)s, tax"),
+    "category": marked("Line %(line)s, category"),
+    "cost_minor": marked("Line %(line)s, cost"),
+    "commissionable": marked("Line %(line)s earns commission"),
+}
+
+
+def _field_name(field: pending.Field) -> str:
+    """What a field of an event, of an invoice or of one of its lines is called."""
+    return speak().say(_OF_LINES[field.name], line=field.line) if field.line else speak().say(_FIELDS[field.name])
 
 
 _KINDS = {
