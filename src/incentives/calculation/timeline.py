@@ -124,8 +124,8 @@ def timeline(invoice: Invoice, events: Iterable[tuple[Event, str]]) -> Timeline:
             warned_on = warned_on or event.occurred_on
         elif kind != "write_off":
             disputes.append(event)
-        collected = cash if cash < collectible else collectible
-        moments.append(Moment(key, event, cause, collectible, collected if collected > 0 else 0, due_on))
+        collected = max(0, min(cash, collectible))
+        moments.append(Moment(key, event, cause, collectible, collected, due_on))
     return Timeline(invoice, gross, moments, _disputed(disputes), warned_on)
 
 
