@@ -95,24 +95,11 @@ def difference(should: Iterable[Line], posted: Mapping[Key, list[Posted]]) -> It
     for line in should:
         key: Key = (line.payee_id, line.plan, line.component, line.kind, line.cause, line.currency)
         earlier = posted.get(key)
+        terms = (line.invoice_id, line.earned_on, line.payable_on, line.plan_version)
         if earlier is None:
-            yield Draft(
-                line.payee_id,
-                line.plan,
-                line.component,
-                line.kind,
-                line.cause,
-                line.invoice_id,
-                line.earned_on,
-                line.payable_on,
-                line.amount_minor,
-                line.currency,
-                line.plan_version,
-                0,
-            )
+            yield _draft(key, terms, line.amount_minor, 0)
         else:
             met.add(key)
-            terms = (line.invoice_id, line.earned_on, line.payable_on, line.plan_version)
             yield from _moved(key, earlier, terms, line.amount_minor)
     for key, earlier in posted.items():
         if key not in met:

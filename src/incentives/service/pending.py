@@ -238,8 +238,12 @@ def _compared(known: Event | Invoice, came: Event | Invoice, without: Collection
         ours, theirs = getattr(known, name), getattr(came, name)
         if ours in (None, "") and theirs in (None, ""):
             continue
-        found.append(Field(name, ours, theirs, known.currency if name.endswith("_minor") else ""))
+        found.append(_field(name, ours, theirs, known))
     return found
+
+
+def _field(name: str, ours: Any, theirs: Any, of: Event | Invoice, line: str = "") -> Field:
+    return Field(name, ours, theirs, of.currency if name.endswith("_minor") else "", line)
 
 
 def _lines(known: Invoice, came: Invoice) -> list[Field]:
@@ -250,7 +254,7 @@ def _lines(known: Invoice, came: Invoice) -> list[Field]:
         for name, of_none in _OF_LINES.items():
             stands, other = (getattr(each.get(line), name, of_none) for each in (ours, theirs))
             if stands != other:
-                found.append(Field(name, stands, other, known.currency if name.endswith("_minor") else "", line))
+                found.append(_field(name, stands, other, known, line))
     if ours.keys() == theirs.keys() and [*ours] != [*theirs]:
         found.append(Field("lines_in_order", ", ".join(ours), ", ".join(theirs)))
     return found

@@ -36,10 +36,8 @@ PRAGMAS = {
 }
 """What SQLite is told on every connection, and answers when asked."""
 
-
 SOON_MS = 250
 """For so long a writer on SQLite looks each millisecond whether the books are free."""
-
 
 PLANNED = {
     "random_page_cost": "1.1",  # what is looked for is in memory, or on a disk without an arm

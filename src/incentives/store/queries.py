@@ -67,8 +67,7 @@ class Query:
         assert raw is not None, "the connection is open"
         worded, constant = self._worded.get(connection.dialect.name) or self._put_into_words(connection.dialect)
         is_sqlite = connection.dialect.name == "sqlite"
-        plain = _written if is_sqlite else _listed
-        found = raw.execute(worded, constant | {name: plain(each) for name, each in values.items()})
+        found = raw.execute(worded, constant | {name: _written(each) for name, each in values.items()})
         if not is_sqlite:
             all_at_once: Iterable[Row] = found.fetchall()  # it has them all: one after the other takes longer
             return all_at_once
@@ -86,12 +85,8 @@ class Query:
         return found
 
 
-def _listed(value: Value) -> Any:
-    return value if isinstance(value, (str, int, dt.date)) else json.dumps(list(value))
-
-
 def _written(value: Value) -> str | int:
-    """As SQLite keeps and takes it: a day as text, a list as JSON."""
+    """As both databases take it: a day as text, a list as JSON."""
     if isinstance(value, (str, int)):
         return value
     return value.isoformat() if isinstance(value, dt.date) else json.dumps(list(value))
