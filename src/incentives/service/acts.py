@@ -17,11 +17,11 @@ from incentives.store.desk import Account
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that an act changed; "" where it says nothing."""
+    """One thing that an act changed; None where it says nothing. Yes and no are put into words where they are shown."""
 
     name: str
-    before: str
-    after: str
+    before: str | bool | None
+    after: str | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +111,20 @@ def _changes(before: str, after: str) -> list[Change]:
     """What an act says before and after, name by name; a text that has no names goes without."""
     was, is_now = _read(before), _read(after)
     names = sorted({*was, *is_now})
-    return [
-        Change(name, was.get(name, ""), is_now.get(name, ""))
-        for name in names
-        if was.get(name, "") != is_now.get(name, "")
-    ]
+    return [Change(name, was.get(name), is_now.get(name)) for name in names if was.get(name) != is_now.get(name)]
 
 
-def _read(said: str) -> Mapping[str, str]:
+def _read(said: str) -> Mapping[str, str | bool]:
     try:
         found = json.loads(said) if said else {}
     except ValueError:
         found = said
     if isinstance(found, dict):
-        return {name: _text(value) for name, value in found.items() if value not in (None, "")}
+        return {
+            name: value if isinstance(value, bool) else _text(value)
+            for name, value in found.items()
+            if value not in (None, "", [])
+        }
     return {"": _text(found)}
 
 
