@@ -17,11 +17,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from incentives.calculation.book import Book
-from incentives.calculation.credits import shares, sizes
+from incentives.calculation.credits import shares, sizes, together
 from incentives.calculation.earned import Calculation
 from incentives.calculation.explanation import total
 from incentives.calculation.lines import Line
-from incentives.calculation.position import Movement
 from incentives.calculation.waiting import waiting
 from incentives.calendar import Unit, period_of, periods
 from incentives.facts import (
@@ -665,13 +664,10 @@ ppm_shares = st.lists(st.integers(1, 400_000), min_size=1, max_size=5).map(
 @law(100)
 @given(positions, ppm_shares)
 def test_credited_movements_sum_to_the_movement(stands: list[int], shares_ppm: list[int]) -> None:
-    moved = [
-        Movement((FIRST, 3, 0, str(at), ""), FIRST, str(at), None, before, after, FIRST)
-        for at, (before, after) in enumerate(pairwise([0, *stands]))
-    ]
     credits = [Credit(str(at), EXECUTIVE, share) for at, share in enumerate(shares_ppm)]
-    columns = [sizes(moved, share) for share in shares(credits, ())]
-    assert [sum(each) for each in zip(*columns, strict=True)] == [each.after - each.before for each in moved]
+    columns = [sizes(stands, share) for share in shares(credits, ())]
+    moved = [after - before for before, after in pairwise([0, *stands])]
+    assert [sum(each) for each in zip(*columns, strict=True)] == moved == together(stands, shares(credits, ()))
 
 
 # Size -------------------------------------------------------------------------------------------------------

@@ -156,6 +156,10 @@ class Book:
 
     # Invoices ------------------------------------------------------------------------------------
 
+    def events_of(self, invoice: Invoice) -> Sequence[tuple[Event, str]]:
+        """The events of an invoice that apply, with their causes, in no order."""
+        return self._events.get(invoice.invoice_id, ())
+
     def timeline(self, invoice: Invoice) -> Timeline:
         """The invoice after each of its events."""
         return self.work(invoice).timeline
@@ -164,7 +168,7 @@ class Book:
         """What is worked out of an invoice, made when it is first asked for."""
         found = self._worked.get(invoice.invoice_id)
         if found is None:
-            found = Worked(timeline(invoice, self._events.get(invoice.invoice_id, ())))
+            found = Worked(timeline(invoice, self.events_of(invoice)))
             self._worked[invoice.invoice_id] = found
         return found
 

@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from incentives.calculation.attainment import Attained
 from incentives.calculation.book import Book
 from incentives.calculation.credits import Credited
 from incentives.calculation.curve import Curve, Cut, Factors, Tiers, cut_at_limits
@@ -19,6 +20,7 @@ from incentives.calculation.lines import Finding, FindingKind, Line, LineKind
 from incentives.calculation.position import Movement
 from incentives.calculation.reasons import CommissionWhy, StepTaken, Undone
 from incentives.calculation.segments import Part, Pile, give_back
+from incentives.calculation.timeline import OrderKey
 from incentives.calendar import period_of
 from incentives.errors import marked, told
 from incentives.facts import Event
@@ -40,36 +42,33 @@ class _Open:
 
 
 class Follower:
-    """One payee under one component, through all their invoices.
+    """One payee under one component, through all their invoices."""
 
-    ``from_day``: lines that were earned before it may be missing, all others come out as they would with them.
-    """
-
-    def __init__(
-        self, book: Book, plan: Plan, component: str, payee_id: str, from_day: dt.date | None = None
-    ) -> None:
+    def __init__(self, book: Book, plan: Plan, component: str, payee_id: str) -> None:
         self.book = book
         self.plan = plan
         self.component = component
         self.payee_id = payee_id
-        self.from_day = from_day
         self.ends_on = book.payees[payee_id].ends_on
         self.currency = plan.currency
         self.per_event = plan.rules_as_of == "payment"
         self.windows: dict[WindowKey, Window] = {}
         self._open: dict[Curve, _Open] = {}
+        self._attained: list[Attained] = []
         self.lines: list[Line] = []
         self.findings: list[Finding] = []
 
-    def follow(self, stream: Sequence[tuple[object, Holding, Credited]]) -> list[Line]:
-        """The lines of a stream of credited movements, which comes in the order of section 3."""
-        if self.from_day is not None:
-            _leave_out(stream, self.from_day)
+    def follow(
+        self, stream: Iterable[tuple[OrderKey, Holding, Credited]], attained: Sequence[Attained] = ()
+    ) -> list[Line]:
+        """The lines of a stream of credited movements. It comes in the order of section 3, as does what other
+        money attains meanwhile."""
+        self._attained = list(reversed(attained))
         self._move(stream)
         self._forget_money()
         return self.lines
 
-    def assume(self, last: Iterable[tuple[object, Holding, Credited]]) -> list[Line]:
+    def assume(self, last: Iterable[tuple[OrderKey, Holding, Credited]]) -> list[Line]:
         """The lines of movements that would come after everything that was followed. Every window stands as before
         then, so that another invoice can be asked about; their holding does not."""
         windows, written = dict(self.windows), len(self.lines)
@@ -88,14 +87,21 @@ class Follower:
         for window in self.windows.values():
             window.money.clear()  # money knows its window, too: a circle would outlive its chunk
 
-    def _move(self, stream: Iterable[tuple[object, Holding, Credited]]) -> None:
-        for _, holding, (movement, amount, uncredited) in stream:
+    def _move(self, stream: Iterable[tuple[OrderKey, Holding, Credited]]) -> None:
+        for key, holding, (movement, amount, uncredited) in stream:
+            while self._attained and self._attained[-1][0] < key:
+                self._count(*self._attained.pop())
             if amount < 0:
                 self._down(holding, movement, -amount)
             elif holding.lost is None and not uncredited:
                 self._earn(holding, movement, amount)
             else:
                 self._up(holding, movement, amount, uncredited)
+
+    def _count(self, key: OrderKey, curve: Curve, plan_minor: int) -> None:
+        open_ = self._open_on(curve, "", key[0])
+        assert open_ is not None, "what only counts needs no target"
+        open_.window.attained += plan_minor
 
     # Money that moves up ---------------------------------------------------------------------------
 
@@ -185,12 +191,10 @@ class Follower:
                 self._add_nothing(holding, movement, amount, "missing_fx_rate")
                 return
             plan_minor, rate_ppm = convert(amount, currency, self.currency, rate), rate
-        open_ = self._open.get(curve)
-        if open_ is None or not open_.first <= movement.on <= open_.last:
-            open_ = self._opened(curve, holding.invoice.invoice_id, movement.on)
-            if open_ is None:
-                self._add_nothing(holding, movement, amount, "missing_target")
-                return
+        open_ = self._open_on(curve, holding.invoice.invoice_id, movement.on)
+        if open_ is None:
+            self._add_nothing(holding, movement, amount, "missing_target")
+            return
         self._add_money(holding, movement, amount, plan_minor, curve, factors, open_, rate_ppm)
 
     def _earns_nothing(
@@ -239,9 +243,6 @@ class Follower:
         Marginal: m x (F(A') - F(A) + add x movement). ``whole_amount``: the event is worth the change of T.
         """
         on, window, payable_on = movement.on, open_.window, movement.on
-        if holding.is_over and not open_.whole_amount:
-            window.attained += plan_minor
-            return
         if open_.hold is not None:
             payable_on += open_.hold
         attained, total = window.attained, holding.total
@@ -275,8 +276,14 @@ class Follower:
         window.attained = attained + plan_minor
         self._write("earning", holding, movement, payable_on, before_exact, cuts, windows, money, attained)
 
-    def _opened(self, curve: Curve, invoice_id: str, day: dt.date) -> _Open | None:
+    def _open_on(self, curve: Curve, invoice_id: str, day: dt.date) -> _Open | None:
         """The window of an invoice or a day, with the curve's tiers; ``None`` where it lacks its target."""
+        open_ = self._open.get(curve)
+        if open_ is not None and open_.first <= day <= open_.last:
+            return open_
+        return self._opened(curve, invoice_id, day)
+
+    def _opened(self, curve: Curve, invoice_id: str, day: dt.date) -> _Open | None:
         component = curve.component
         over = component.accumulates_over
         first, last, start = dt.date.min, dt.date.max, None
@@ -458,16 +465,6 @@ _NOTHING: dict[FindingKind, str] = {
         "A multiplier of %(component)s knows no factor for this invoice on %(on)s; the money earned nothing."
     ),
 }
-
-
-def _leave_out(stream: Sequence[tuple[object, Holding, Credited]], from_day: dt.date) -> None:
-    """Mark what only counts for the tiers that later money reaches: the money of invoices on which nothing moves
-    from that day on. Where something was taken back before, the whole story is followed."""
-    goes_on = {
-        id(holding) for _, holding, (movement, amount, _) in stream if amount < 0 or movement.on >= from_day
-    }
-    for _, holding, _ in stream:
-        holding.is_over = id(holding) not in goes_on
 
 
 def _newest_first(holding: Holding, taken: Sequence[Taken]) -> list[Taken]:

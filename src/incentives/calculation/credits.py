@@ -48,21 +48,28 @@ def shares(credits: Sequence[Credit], roles: tuple[str, ...]) -> list[Share]:
     return found
 
 
-def sizes(movements: Sequence[Movement], share: Share) -> list[int]:
-    """What each movement brings to a credit: its share of the position after, less the same before."""
+def sizes(positions: Sequence[int], share: Share) -> list[int]:
+    """What each movement brings to a credit: its share of the position after it, less the same before.
+
+    ``positions`` are those after one movement after the other; before the first it is 0.
+    """
     _, before_ppm, upto_ppm = share
-    if upto_ppm - before_ppm == PPM:
-        return [movement.after - movement.before for movement in movements]
-    column = held([movement.after for movement in movements], before_ppm, upto_ppm)
+    column = positions if upto_ppm - before_ppm == PPM else held(positions, before_ppm, upto_ppm)
     return [now - then for now, then in zip(column, [0, *column], strict=False)]
+
+
+def together(positions: Sequence[int], shares: Sequence[Share]) -> list[int]:
+    """What each movement brings to some credits together."""
+    columns = [sizes(positions, share) for share in shares]
+    return columns[0] if len(columns) == 1 else [sum(row) for row in zip(*columns, strict=True)]
 
 
 def own(payee_id: str, movements: Sequence[Movement], shares: Sequence[Share]) -> list[Credited]:
     """The movements of a payee's own credits."""
-    mine = [sizes(movements, share) for share in shares if share[0].payee_id == payee_id]
+    mine = [share for share in shares if share[0].payee_id == payee_id]
     if not mine:
         return []
-    amounts = mine[0] if len(mine) == 1 else [sum(row) for row in zip(*mine, strict=True)]
+    amounts = together([movement.after for movement in movements], mine)
     return [(movement, each, 0) for movement, each in zip(movements, amounts, strict=True) if each]
 
 
@@ -76,7 +83,8 @@ def team(
 
     What moves up for those who do not report on the day of the movement is uncredited.
     """
-    theirs = [(share[0].payee_id, sizes(movements, share)) for share in shares if share[0].payee_id in people]
+    positions = [movement.after for movement in movements]
+    theirs = [(share[0].payee_id, sizes(positions, share)) for share in shares if share[0].payee_id in people]
     found: list[Credited] = []
     for at, movement in enumerate(movements):
         amount = sum(column[at] for _, column in theirs)

@@ -108,12 +108,20 @@ class Curve:
     customers: Customers | None = None
     """Asked by multipliers: a curve without them needs nobody."""
     rule: PositionRule = field(init=False)
+    counts_all: bool = field(init=False)
+    """Whether all of a payee's own cash counts as it comes: no target or multiplier may be missing."""
     _lookers: tuple[Looker, ...] = field(init=False)
     _answers: dict[tuple[Looked, ...], Factors | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rule = position_rule(self.component)
-        self._lookers = tuple(_looker(each, self.component, self.customers) for each in self.component.multipliers)
+        component = self.component
+        self._lookers = tuple(_looker(each, component, self.customers) for each in component.multipliers)
+        self.counts_all = (
+            (component.earns_on, component.credits, component.tiers_apply) == ("payment", "own", "marginal")
+            and component.measure == "amount"
+            and all(map(_always_matches, component.multipliers))
+        )
 
     def tiers(self, target_minor: int | None) -> Tiers:
         """The tiers of a window; with ``measure = "target"`` limits are R(share x target)."""
@@ -138,6 +146,12 @@ class Curve:
         except KeyError:
             factors = self._answers[looked_at] = _product(self.component, looked_at)
             return factors
+
+
+def _always_matches(multiplier: DayMultiplier | ValueMultiplier) -> bool:
+    if isinstance(multiplier, DayMultiplier):
+        return multiplier.by in ("days_late", "days_to_pay") and multiplier.steps[0].from_days <= 0
+    return multiplier.by != "category" and multiplier.else_ppm is not None
 
 
 Looker = Callable[[Timeline, Movement], Looked]

@@ -132,8 +132,12 @@ class Calculation:
         elif kind == "target_bonus":
             lines = list(self.bonuses.target_lines(plan, name, payee_id))
         elif kind == "commission":
-            follower = Follower(self.book, plan, name, payee_id, None if is_capped(plan, name) else from_day)
-            lines = follower.follow(self.streams.of(plan, name, payee_id))
+            follower = Follower(self.book, plan, name, payee_id)
+            day = None if is_capped(plan, name) else from_day
+            if day is None:
+                lines = follower.follow(self.streams.of(plan, name, payee_id))
+            else:
+                lines = follower.follow(*self.streams.from_day(plan, name, payee_id, day))
             self.book.findings.update(follower.findings)
             starts = self.book.company.fiscal_year_starts
             lines += cap_lines(tuple(lines), plan, name, payee_id, self.book.as_of, starts)
@@ -170,11 +174,12 @@ class Calculation:
         book = self.book
         work = book.work(invoice)
         movements = book.moved(work, _CASH)
+        positions = [movement.after for movement in movements]
         for share in book.shares(work, ()):
             credit = share[0]
             if credit.payee_id != payee_id:
                 continue
-            for movement, amount in zip(movements, sizes(movements, share), strict=True):
+            for movement, amount in zip(movements, sizes(positions, share), strict=True):
                 if amount <= 0 or any(book.is_on_plan(plan, movement.on, payee_id) for plan in per_event):
                     continue
                 event_id = movement.event.event_id if per_event and movement.event else ""

@@ -138,8 +138,6 @@ class Holding:
     """Commission in the segments, exact."""
     lost: Lost | None = None
     """``None`` as long as nothing was taken."""
-    is_over: bool = False
-    """Nothing was ever taken, and nothing moves on the invoice in the days of which lines are asked for."""
 
     def curve_on(self, day: dt.date) -> tuple[dt.date | None, Curve | None]:
         """The version in force on the rule date of an event of that day (``None``: none yet), and its curve."""

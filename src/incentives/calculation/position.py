@@ -95,14 +95,19 @@ def contract_day(invoice: Invoice) -> dt.date:
     return invoice.contract_signed_on or invoice.issued_on
 
 
-def movements(timeline: Timeline, rule: PositionRule, as_of: dt.date) -> list[Movement]:
-    """Every movement of the recognised position up to and including a day, in order."""
-    worth = commissionable(timeline.invoice, rule.base, rule.categories)
-    gross = timeline.gross
+def base_of(invoice: Invoice, gross: int, rule: PositionRule) -> Callable[[int], int]:
+    """How much of the cash of an invoice counts: R(cash x N / gross)."""
+    worth = commissionable(invoice, rule.base, rule.categories)
 
     def base(cash: int) -> int:
         return rounded(cash * worth, gross) if gross > 0 else 0
 
+    return base
+
+
+def movements(timeline: Timeline, rule: PositionRule, as_of: dt.date) -> list[Movement]:
+    """Every movement of the recognised position up to and including a day, in order."""
+    base = base_of(timeline.invoice, timeline.gross, rule)
     if rule.earns_on in ("invoice", "contract"):
         return list(_advance(timeline, rule, base, as_of))
     release_ppm = rule.release_at_ppm if rule.earns_on == "full_payment" else None

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
+from incentives.calculation.attainment import Attained, attained, only_paid
 from incentives.calculation.book import Book, Worked, rule_day
 from incentives.calculation.credits import Credited, own, team
 from incentives.calculation.curve import Curve
@@ -55,6 +56,22 @@ class Streams:
         stream.sort(key=itemgetter(0))
         return stream
 
+    def from_day(self, plan: Plan, component: str, payee_id: str, day: dt.date) -> tuple[Stream, list[Attained]]:
+        """The same where lines from a day on are asked for: apart from the stream comes what money only attains of
+        which no such line tells."""
+        asked = self._asked(plan, component, payee_id)
+        stream: Stream = []
+        counted: list[Attained] = []
+        for invoice in self.invoices(asked):
+            only_counts = self._only_counts(asked, invoice, day)
+            if only_counts is None:
+                stream += self._gathered(asked, invoice)
+            else:
+                counted += only_counts
+        stream.sort(key=itemgetter(0))
+        counted.sort(key=itemgetter(0))
+        return stream, counted
+
     def of_invoice(self, plan: Plan, component: str, payee_id: str, invoice: Invoice) -> Stream:
         """What one invoice brings to that stream, in its order."""
         return self._gathered(self._asked(plan, component, payee_id), invoice)
@@ -81,15 +98,8 @@ class Streams:
 
     def _by_invoice(self, asked: Asked, invoice: Invoice) -> Stream:
         """The invoice's own date picks one version for all of its money (section 6)."""
-        day = rule_day(asked.plan, invoice)
-        assert day is not None
-        in_force, curve = self._in_force(asked, day)
+        in_force, curve = self._ruling(asked, invoice)
         if curve is None:
-            return []
-        for starts_on, ends_on in asked.spans:
-            if covers(day, starts_on, ends_on):
-                break
-        else:
             return []
         work = self.book.work(invoice)
         credited = self._credited(asked, curve.component, work, curve.rule, curve.component.roles)
@@ -97,6 +107,28 @@ class Streams:
             return []
         holding = Holding(invoice, work.timeline, curve if in_force else None)
         return [(each[0].key, holding, each) for each in credited]
+
+    def _only_counts(self, asked: Asked, invoice: Invoice, day: dt.date) -> list[Attained] | None:
+        """What an invoice attains that is over by a day; ``None``: it has to be followed."""
+        plan = asked.plan
+        if plan.rules_as_of == "payment" or not only_paid(self.book.events_of(invoice), day):
+            return None
+        in_force, curve = self._ruling(asked, invoice)
+        if curve is None:
+            return []
+        leaves = self.book.payees[asked.payee_id].ends_on is not None
+        if not (in_force and curve.counts_all) or (leaves and curve.component.after_leaving_days is not None):
+            return None
+        return attained(self.book, asked.payee_id, invoice, curve, plan.currency)
+
+    def _ruling(self, asked: Asked, invoice: Invoice) -> tuple[bool, Curve | None]:
+        """Whether a version is in force on the invoice's own date, and its curve; ``None``: it earns nothing."""
+        day = rule_day(asked.plan, invoice)
+        assert day is not None
+        for starts_on, ends_on in asked.spans:
+            if covers(day, starts_on, ends_on):
+                return self._in_force(asked, day)
+        return False, None
 
     def _by_event(self, asked: Asked, invoice: Invoice) -> Stream:
         """Each event's date picks its version; the pile holds the roles of all of them."""

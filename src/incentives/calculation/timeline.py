@@ -24,6 +24,8 @@ OrderKey = tuple[dt.date, int, int, str, str]
 
 _INTO_CASH = {"payment": 1, "chargeback_reversed": 1, "refund": -1, "payment_reversed": -1, "chargeback": -1}
 _OFF_COLLECTIBLE = frozenset({"credit_note", "discount"})
+MOVES_CASH = _INTO_CASH.keys() | _OFF_COLLECTIBLE
+"""What may move the cash that counts; other events tell of due dates and disputes."""
 
 
 @dataclass(slots=True)
@@ -92,16 +94,24 @@ class Timeline:
         return late
 
 
-def timeline(invoice: Invoice, events: Iterable[tuple[Event, str]]) -> Timeline:
-    """Follow the applied events of an invoice, each with its cause, in the order of the day."""
-    in_order = [
-        ((event.occurred_on, EVENTS, EVENT_RANK[event.type], event.event_id, event.source), event, cause)
-        for event, cause in events
-    ]
-    in_order.sort(key=itemgetter(0))
+def order_key(event: Event) -> OrderKey:
+    """Where an event stands in the one order."""
+    return event.occurred_on, EVENTS, EVENT_RANK[event.type], event.event_id, event.source
+
+
+def gross_of(invoice: Invoice) -> int:
+    """Net and tax of all lines."""
     gross = 0
     for line in invoice.lines:
         gross += line.net_minor + line.tax_minor
+    return gross
+
+
+def timeline(invoice: Invoice, events: Iterable[tuple[Event, str]]) -> Timeline:
+    """Follow the applied events of an invoice, each with its cause, in the order of the day."""
+    in_order = [(order_key(event), event, cause) for event, cause in events]
+    in_order.sort(key=itemgetter(0))
+    gross = gross_of(invoice)
     cash = taken_off = 0
     due_on = invoice.due_on
     collectible = max(0, gross)

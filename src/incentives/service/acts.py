@@ -17,7 +17,7 @@ from incentives.store.desk import Account
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that an act changed; None where it says nothing. Yes and no are put into words where they are shown."""
+    """One thing that an act changed; None where it says nothing. Yes and no are worded where they are shown."""
 
     name: str
     before: str | bool | None
