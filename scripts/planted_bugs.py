@@ -353,8 +353,8 @@ BUGS = (
         "the-past-reaches-tiers-too-early",
         "where only lines from a day on are asked for, earlier money counts before it came",
         "calculation/commission.py",
-        "while self._attained and self._attained[-1][0] < key:",
-        "while self._attained:",
+        "while waits and waits[-1][0] < key:",
+        "while waits:",
     ),
     Bug(
         "what-was-taken-back-is-over",

@@ -93,6 +93,26 @@ def test_what_cannot_even_be_read_is_a_breach(tmp_path: Path) -> None:
     assert not [each for each in found if not each.table]
 
 
+def test_an_id_that_is_wrongly_kept_as_shared_is_a_breach_and_so_is_one_that_is_not_kept(tmp_path: Path) -> None:
+    header, first = (SAMPLE / "events.csv").read_text(encoding="utf-8").splitlines()[:2]
+    (tmp_path / "events.csv").write_text(f"{header}\n{first.replace(',bank', ',card')}\n", encoding="utf-8")
+    with opened(made(f"sqlite:///{tmp_path / 'books.db'}")) as engine:
+        import_folder(engine, ANA, SAMPLE)
+        import_folder(engine, ANA, tmp_path)
+        run(engine, ANA)
+        assert breaches(engine) == []
+        with engine.connect() as connection:
+            connection.exec_driver_sql("DROP TRIGGER guard_shared_ids_delete")
+            connection.exec_driver_sql("DELETE FROM shared_ids")
+            connection.exec_driver_sql("INSERT INTO shared_ids VALUES ('pay-25-002')")
+            connection.commit()
+        found = [str(each) for each in breaches(engine) if each.table == "shared_ids"]
+    assert found == [
+        "[1] shared_ids, pay-25-001: It stands under several sources, and is not kept as such.",
+        "[1] shared_ids, pay-25-002: It does not stand under several sources.",
+    ]
+
+
 @pytest.mark.parametrize("waived", [{}, {"second-person": "I am alone"}])
 def test_what_the_closer_alone_brought_after_the_last_run_does_not_verify(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waived: dict[str, str]

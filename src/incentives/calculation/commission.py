@@ -89,8 +89,8 @@ class Follower:
 
     def _move(self, stream: Iterable[tuple[OrderKey, Holding, Credited]]) -> None:
         for key, holding, (movement, amount, uncredited) in stream:
-            while self._attained and self._attained[-1][0] < key:
-                self._count(*self._attained.pop())
+            if self._attained:
+                self._count_before(key)
             if amount < 0:
                 self._down(holding, movement, -amount)
             elif holding.lost is None and not uncredited:
@@ -98,10 +98,14 @@ class Follower:
             else:
                 self._up(holding, movement, amount, uncredited)
 
-    def _count(self, key: OrderKey, curve: Curve, plan_minor: int) -> None:
-        open_ = self._open_on(curve, "", key[0])
-        assert open_ is not None, "what only counts needs no target"
-        open_.window.attained += plan_minor
+    def _count_before(self, key: OrderKey) -> None:
+        """Count what other money attained by then, each in its window."""
+        waits = self._attained
+        while waits and waits[-1][0] < key:
+            (day, *_), curve, plan_minor = waits.pop()
+            open_ = self._open_on(curve, "", day)
+            assert open_ is not None, "what only counts needs no target"
+            open_.window.attained += plan_minor
 
     # Money that moves up ---------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from incentives.calculation.attainment import Attained, attained, only_paid
+from incentives.calculation.attainment import Attained, attained
 from incentives.calculation.book import Book, Worked, rule_day
 from incentives.calculation.credits import Credited, own, team
 from incentives.calculation.curve import Curve
@@ -111,7 +111,7 @@ class Streams:
     def _only_counts(self, asked: Asked, invoice: Invoice, day: dt.date) -> list[Attained] | None:
         """What an invoice attains that is over by a day; ``None``: it has to be followed."""
         plan = asked.plan
-        if plan.rules_as_of == "payment" or not only_paid(self.book.events_of(invoice), day):
+        if plan.rules_as_of == "payment":
             return None
         in_force, curve = self._ruling(asked, invoice)
         if curve is None:
@@ -119,7 +119,7 @@ class Streams:
         leaves = self.book.payees[asked.payee_id].ends_on is not None
         if not (in_force and curve.counts_all) or (leaves and curve.component.after_leaving_days is not None):
             return None
-        return attained(self.book, asked.payee_id, invoice, curve, plan.currency)
+        return attained(self.book, asked.payee_id, invoice, curve, plan.currency, day)
 
     def _ruling(self, asked: Asked, invoice: Invoice) -> tuple[bool, Curve | None]:
         """Whether a version is in force on the invoice's own date, and its curve; ``None``: it earns nothing."""

@@ -66,7 +66,7 @@ class _Affected:
             self._customers()
             self._invoices()
         self._events()
-        paying = self._ask(_paying()) - {""}
+        paying = self._ask(_paying())
         self._of_invoices(are_teams_paid=bool(paying))
         self._above()
         return Scope(tuple(sorted(self.payees - {""})), tuple(sorted(self.teams & paying)))
@@ -269,10 +269,9 @@ def _other_versions() -> Query:
 @cache
 def _first_day() -> Query:
     """The day of the first new event, and whether any new event's id stands under another source, too."""
-    event, other = tables.Event, aliased(tables.Event)
-    shared = select(event.id).join(other, and_(other.event_id == event.event_id, other.source != event.source))
-    is_shared = shared.where(event.known_from > _since()).exists()
-    new = aliased(tables.Event)
+    new, event, shared = aliased(tables.Event), tables.Event, tables.SharedId
+    is_new = select(event.id).where(event.event_id == shared.event_id, event.known_from > _since())
+    is_shared = select(shared.event_id).where(is_new.exists()).exists()
     return Query(select(func.min(new.occurred_on), is_shared).where(new.known_from > _since()))
 
 
@@ -296,7 +295,7 @@ def _managers() -> Query:
 
 @cache
 def _paying() -> Query:
-    return Query(select(tables.Assignment.team).distinct())
+    return Query(select(tables.Assignment.team).where(tables.Assignment.team > "").distinct())
 
 
 def _since() -> Any:

@@ -13,13 +13,15 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, bindparam, insert, select, update
+from sqlalchemy import Column, Connection, Select, bindparam, except_, func, insert, select, update
+from sqlalchemy.orm import aliased
 
 from incentives.facts import Credit, Event, Facts, Invoice
 from incentives.store import tables
 from incentives.store.acts import next_id, said
 from incentives.store.bulk import Row, batches, insert_rows
 from incentives.store.facts_out import EVENT_COLUMNS, EVENTS, Ids, Known
+from incentives.store.queries import Query
 from incentives.store.tables import Base
 
 Unit = tuple[Any, ...]
@@ -364,7 +366,19 @@ def save_events(connection: Connection, act_id: int, events: Sequence[Event]) ->
             else:
                 count.same += 1
         insert_rows(connection, tables.Event, added)
+    insert_rows(connection, tables.SharedId, list(_SHARED.rows(connection, act=act_id)))
     return count
+
+
+def _shared() -> Query:
+    event, new = tables.Event, aliased(tables.Event)
+    of_act = select(new.event_id).where(new.known_from == bindparam("act"))
+    several = select(event.event_id).where(event.event_id.in_(of_act)).group_by(event.event_id)
+    return Query(except_(several.having(func.count() > 1), select(tables.SharedId.event_id)))
+
+
+_SHARED = _shared()
+"""The ids of an act's events that stand under several sources now, and did not before."""
 
 
 def _known_events(connection: Connection, events: Iterable[Event]) -> dict[tuple[str, str], Event]:

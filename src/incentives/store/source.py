@@ -142,20 +142,26 @@ class StoreSource:
         first = next(iter(known.ask(_first_of_all(known.is_now))))[0] if wanted.teams else None
         two_sources = self._two_sources
         if two_sources is None:
-            two_sources = self._sources_of({each.event_id for each in events})
+            two_sources = self._sources_of(events)
         return Surroundings(first, _FirstInvoices(known, customers), two_sources, self._conflicts)
 
-    def _sources_of(self, event_ids: Collection[str] | None) -> dict[str, dt.date]:
-        """Which of these event ids (``None``: of all) stand under two sources, and from when on: the second of
+    def _sources_of(self, events: Iterable[Event] | None) -> dict[str, dt.date]:
+        """Which ids of these events (``None``: of all) stand under two sources, and from when on: the second of
         their first days."""
+        if not self._are_ids_shared:
+            return {}
         known = self.known
         first: dict[str, dict[str, dt.date]] = {}
-        asked = {} if event_ids is None else {"events": event_ids}
-        for event_id, source, stored in known.ask(_several(event_ids is None, known.is_now), **asked):
+        asked = {} if events is None else {"events": {each.event_id for each in events}}
+        for event_id, source, stored in known.ask(_several(events is None, known.is_now), **asked):
             versions = known.versions.get((source, event_id))
             day = min(each.occurred_on for each in versions) if versions else stored
             first.setdefault(event_id, {})[source] = day
         return {name: sorted(days.values())[1] for name, days in first.items() if len(days) > 1}
+
+    @cached_property
+    def _are_ids_shared(self) -> bool:
+        return _ANY_SHARED.one(self.known.connection) is not None
 
     @cached_property
     def _conflicts(self) -> dict[EventRef, dt.date]:
@@ -210,7 +216,7 @@ class _FirstInvoices(Mapping[str, dt.date]):
 
 # Queries ---------------------------------------------------------------------------------------------
 
-_TO_TEAMS = tables.Assignment.team != ""
+_TO_TEAMS = tables.Assignment.team > ""
 _OF_PLANS = one_of(tables.Assignment.plan, "plans")
 _TO_OWNERS = or_(one_of(tables.Assignment.payee_id, "payees"), one_of(tables.Assignment.team, "teams"))
 _OF_OWNERS = or_(one_of(tables.Target.payee_id, "payees"), one_of(tables.Target.team, "teams"))
@@ -266,12 +272,15 @@ def _first_of_all(now: bool) -> Query:
     return Query(select(func.min(tables.Invoice.issued_on)).where(is_known(tables.Invoice, now)))
 
 
+_ANY_SHARED = Query(select(tables.SharedId.event_id).limit(1))
+
+
 @cache
 def _several(of_all: bool, now: bool) -> Query:
     """Events whose id more than one event has, by source and day: of ``events`` or of all."""
-    event = tables.Event
-    several = select(event.event_id).group_by(event.event_id).having(func.count() > 1)
+    event, shared = tables.Event, tables.SharedId
+    several = select(shared.event_id)
     if not of_all:
-        several = several.where(one_of(event.event_id, "events"))
+        several = several.where(one_of(shared.event_id, "events"))
     asked = select(event.event_id, event.source, event.occurred_on).where(event.event_id.in_(several))
     return Query(asked if now else asked.where(event.known_from <= bindparam("through")))

@@ -295,7 +295,7 @@ class Credit(Versioned, Base):
     __tablename__ = "credits"
     __table_args__ = (
         _now("credits", "invoice_id", "position"),
-        Index("ix_credits_payee_id", "payee_id", "invoice_id"),
+        Index("ix_credits_payee_id", "payee_id", "known_until", "invoice_id"),  # answers without the rows
     )
     invoice_id: Mapped[str]
     position: Mapped[int]
@@ -308,7 +308,11 @@ class Assignment(Versioned, Base):
     """Which plan holds for whom."""
 
     __tablename__ = "assignments"
-    __table_args__ = (_now("assignments", "plan", "payee_id", "team", "starts_on"),)
+    __table_args__ = (
+        _now("assignments", "plan", "payee_id", "team", "starts_on"),
+        Index("ix_assignments_payee_id", "payee_id"),
+        Index("ix_assignments_team", "team"),
+    )
     plan: Mapped[str]
     payee_id: Mapped[str]
     team: Mapped[str]
@@ -370,6 +374,16 @@ class Event(Base):
     fault: Mapped[str]
     source: Mapped[str]
     recorded_at: Mapped[str]
+
+
+class SharedId(Base):
+    """An event id that stands under more than one source: causes then name the source.
+
+    Few do, and every run asks: kept, so that nobody looks for each id among a million.
+    """
+
+    __tablename__ = "shared_ids"
+    event_id: Mapped[AKey]
 
 
 class Conflict(Base):
@@ -493,7 +507,7 @@ class Entry(Base):
 
     __tablename__ = "entries"
     __table_args__ = (
-        Index("ix_entries_payee_id", "payee_id"),
+        Index("ix_entries_payee_id", "payee_id", "earned_on"),
         Index("ix_entries_month", "month"),
         Index("ix_entries_adjustments", "cause", sqlite_where=ADJUSTMENTS, postgresql_where=ADJUSTMENTS),
         _in_reach("amount_minor"),

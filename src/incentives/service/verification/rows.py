@@ -99,12 +99,23 @@ def _acts(view: View) -> Found:
 
 
 def _once(view: View) -> Found:
-    """Every event once per source and id, of a type that is known; every conflict is about one that is there."""
+    """Every event once per source and id, of a type that is known; every conflict is about one that is there, and
+    what is kept of ids under several sources is so."""
     connection = view.connection
     yield soundness.rows(connection, "events")
     twice = "SELECT source, event_id, count(*) FROM events GROUP BY event_id, source HAVING count(*) > 1"
     for source, event_id, number in connection.exec_driver_sql(f"{twice} LIMIT {AT_MOST}"):
         yield Breach(1, "events", f"{source} {event_id}", f"It is there {number} times.")
+    shared, kept = (
+        "SELECT event_id FROM events GROUP BY event_id HAVING count(*) > 1",
+        "SELECT event_id FROM shared_ids",
+    )
+    for these, others, sentence in (
+        (shared, kept, "It stands under several sources, and is not kept as such."),
+        (kept, shared, "It does not stand under several sources."),
+    ):
+        for (event_id,) in connection.exec_driver_sql(f"{these} EXCEPT {others} LIMIT {AT_MOST}"):
+            yield Breach(1, "shared_ids", event_id, sentence)
     types = ", ".join(f"'{each}'" for each in get_args(EventType))
     unknown = f"SELECT id, type FROM events WHERE type NOT IN ({types}) LIMIT {AT_MOST}"
     for number, what in connection.exec_driver_sql(unknown):
