@@ -101,7 +101,7 @@ def bring(engine: Engine, world: World) -> list[str]:
     return _to_be_paid(world)
 
 
-def _to_be_paid(world: World, count: int = 8) -> list[str]:
+def _to_be_paid(world: World, count: int = 24) -> list[str]:
     """Invoices of which money went back, each of one payee and no two of the same."""
     went_back = {event.invoice_id for event in world.facts.events if event.type != "payment"}
     found: dict[str, str] = {}

@@ -357,11 +357,25 @@ BUGS = (
         "while waits:",
     ),
     Bug(
-        "what-was-taken-back-is-over",
-        "where only lines from a day on are asked for, an invoice is not followed though money went back",
+        "what-happens-that-day-is-over",
+        "where only lines from a day on are asked for, an invoice is not followed though money comes that day",
         "calculation/attainment.py",
-        'event.occurred_on >= before or (event.type != "payment" and event.type in MOVES_CASH)',
         "event.occurred_on >= before",
+        "event.occurred_on > before",
+    ),
+    Bug(
+        "what-counts-for-good-is-lost",
+        "where only lines from a day on are asked for, money that went back no longer counts though it should",
+        "calculation/attainment.py",
+        'component.clawback.attainment == "reduce" and _in_one_window',
+        "_in_one_window",
+    ),
+    Bug(
+        "what-went-back-counts-where-it-went",
+        "where only lines from a day on are asked for, money leaves another window than it counted in",
+        "calculation/attainment.py",
+        'component.clawback.attainment == "reduce" and _in_one_window(book, curve, keys)',
+        'component.clawback.attainment == "reduce"',
     ),
     Bug(
         "the-past-has-no-worth",

@@ -24,8 +24,6 @@ OrderKey = tuple[dt.date, int, int, str, str]
 
 _INTO_CASH = {"payment": 1, "chargeback_reversed": 1, "refund": -1, "payment_reversed": -1, "chargeback": -1}
 _OFF_COLLECTIBLE = frozenset({"credit_note", "discount"})
-MOVES_CASH = _INTO_CASH.keys() | _OFF_COLLECTIBLE
-"""What may move the cash that counts; other events tell of due dates and disputes."""
 
 
 @dataclass(slots=True)
