@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -50,18 +51,19 @@ def _into_sqlite(connection: Connection, model: type[Base], rows: Iterable[Row])
     table = table_of(model)
     raw = connection.connection.driver_connection
     assert raw is not None, "the connection is open"
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
-    one = f"({', '.join('?' * len(table.columns))})"
-    at_once = _SQLITE_VARIABLES // len(table.columns)
-    whole = f"INSERT INTO {table.name} ({names}) VALUES {', '.join([one] * at_once)}"
     written = 0
-    for batch in batches(rows, at_once):
-        statement = whole
-        if len(batch) < at_once:
-            statement = f"INSERT INTO {table.name} ({names}) VALUES {', '.join([one] * len(batch))}"
-        raw.execute(statement, list(chain.from_iterable(batch)))
+    for batch in batches(rows, _SQLITE_VARIABLES // len(table.columns)):
+        raw.execute(_insertion(model, len(batch)), list(chain.from_iterable(batch)))
         written += len(batch)
     return written
+
+
+@lru_cache(maxsize=32)  # one of all the rows that a statement takes has some 100 kB
+def _insertion(model: type[Base], count: int) -> str:
+    columns = table_of(model).columns
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    one = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {model.__tablename__} ({names}) VALUES {', '.join([one] * count)}"
 
 
 def written_days(model: type[Base], rows: Iterable[Row], after: int = 0) -> Iterator[Row]:
