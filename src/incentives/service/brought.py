@@ -200,7 +200,7 @@ def _flat(files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, IO[byte
                         continue
                     with packed.open(each) as inside:
                         yield each.filename, inside
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error):
+        except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error):
             cure = told("Make the zip again, without a password.")
             _refuse(name, "unreadable-zip", told("It cannot be unpacked."), cure)
 

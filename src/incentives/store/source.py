@@ -216,7 +216,7 @@ class _FirstInvoices(Mapping[str, dt.date]):
 
 # Queries ---------------------------------------------------------------------------------------------
 
-_TO_TEAMS = tables.Assignment.team > ""
+_TO_TEAMS = tables.Assignment.team != ""
 _OF_PLANS = one_of(tables.Assignment.plan, "plans")
 _TO_OWNERS = or_(one_of(tables.Assignment.payee_id, "payees"), one_of(tables.Assignment.team, "teams"))
 _OF_OWNERS = or_(one_of(tables.Target.payee_id, "payees"), one_of(tables.Target.team, "teams"))
