@@ -40,6 +40,24 @@ def test_a_writer_waits_for_another_process(
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == int(PRAGMAS["busy_timeout"])
 
 
+def test_whoever_opens_a_new_file_waits_for_another_who_does(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.1, other.rollback).start()
+    with turns.engine_for(turns.read_url(f"sqlite:///{tmp_path / 'new.db'}")).connect() as connection:
+        assert not other.in_transaction
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_whoever_opens_a_new_file_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PRAGMAS, "busy_timeout", "20")
+    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OperationalError, match="locked"):
+        turns.engine_for(turns.read_url(f"sqlite:///{tmp_path / 'new.db'}")).connect()
+    assert other.in_transaction
+
+
 def test_a_writer_that_has_little_patience_gives_up(books: Engine, other: sqlite3.Connection) -> None:
     with (
         books.connect().execution_options(writes=True) as connection,

@@ -94,7 +94,25 @@ def engine_for(url: URL) -> Engine:
 def _set_up_sqlite(raw: sqlite3.Connection, _: Any) -> None:
     raw.isolation_level = None  # transactions begin where we say so, not where the driver thinks
     for name, value in PRAGMAS.items():
-        raw.execute(f"PRAGMA {name} = {value}")
+        _tell(raw, f"PRAGMA {name} = {value}")
+
+
+def _tell(raw: sqlite3.Connection, pragma: str) -> None:
+    """Tell a new connection how to work, with the patience of every other statement.
+
+    Two that open a new file at once both turn its journal into a log. SQLite refuses the second on the spot,
+    however long it was told to wait: each of them reads already, so waiting for one another would never end.
+    """
+    deadline = time.monotonic() + int(PRAGMAS["busy_timeout"]) / 1000
+    while True:
+        try:
+            raw.execute(pragma)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.001)
+        else:
+            return
 
 
 def _set_up_postgresql(raw: psycopg.Connection[Any], _: Any) -> None:
