@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from incentives.calculation.book import Book
-from incentives.calculation.credits import shares, together
+from incentives.calculation.credits import of_payee, shares, together
 from incentives.calculation.curve import Curve
 from incentives.calculation.position import base_of
 from incentives.calculation.timeline import OrderKey, gross_of, order_key
@@ -36,7 +36,7 @@ def attained(
         if event.occurred_on >= before:
             return None
     component = curve.component
-    mine = [share for share in shares(invoice.credits, component.roles) if share[0].payee_id == payee_id]
+    mine = of_payee(payee_id, shares(invoice.credits, component.roles))
     if not mine or component.accumulates_over == "invoice":
         return []
     keys, positions = _positions(book, invoice, curve)

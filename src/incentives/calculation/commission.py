@@ -59,7 +59,7 @@ class Follower:
         self.findings: list[Finding] = []
 
     def follow(
-        self, stream: Iterable[tuple[OrderKey, Holding, Credited]], attained: Sequence[Attained] = ()
+        self, stream: Iterable[tuple[OrderKey, Holding, Credited]], attained: Sequence[Attained]
     ) -> list[Line]:
         """The lines of a stream of credited movements. It comes in the order of section 3, as does what other
         money attains meanwhile."""

@@ -64,9 +64,14 @@ def together(positions: Sequence[int], shares: Sequence[Share]) -> list[int]:
     return columns[0] if len(columns) == 1 else [sum(row) for row in zip(*columns, strict=True)]
 
 
+def of_payee(payee_id: str, shares: Sequence[Share]) -> list[Share]:
+    """A payee's own."""
+    return [share for share in shares if share[0].payee_id == payee_id]
+
+
 def own(payee_id: str, movements: Sequence[Movement], shares: Sequence[Share]) -> list[Credited]:
     """The movements of a payee's own credits."""
-    mine = [share for share in shares if share[0].payee_id == payee_id]
+    mine = of_payee(payee_id, shares)
     if not mine:
         return []
     amounts = together([movement.after for movement in movements], mine)

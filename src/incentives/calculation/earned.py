@@ -134,10 +134,7 @@ class Calculation:
         elif kind == "commission":
             follower = Follower(self.book, plan, name, payee_id)
             day = None if is_capped(plan, name) else from_day
-            if day is None:
-                lines = follower.follow(self.streams.of(plan, name, payee_id))
-            else:
-                lines = follower.follow(*self.streams.from_day(plan, name, payee_id, day))
+            lines = follower.follow(*self.streams.of(plan, name, payee_id, day))
             self.book.findings.update(follower.findings)
             starts = self.book.company.fiscal_year_starts
             lines += cap_lines(tuple(lines), plan, name, payee_id, self.book.as_of, starts)

@@ -47,23 +47,16 @@ class Streams:
         self._curves: dict[tuple[str, str, dt.date], Curve | None] = {}
         self._rules: dict[tuple[str, str, dt.date], tuple[bool, Curve | None]] = {}
 
-    def of(self, plan: Plan, component: str, payee_id: str) -> Stream:
-        """The stream of one payee under one component."""
-        asked = self._asked(plan, component, payee_id)
-        stream: Stream = []
-        for invoice in self.invoices(asked):
-            stream += self._gathered(asked, invoice)
-        stream.sort(key=itemgetter(0))
-        return stream
-
-    def from_day(self, plan: Plan, component: str, payee_id: str, day: dt.date) -> tuple[Stream, list[Attained]]:
-        """The same where lines from a day on are asked for: apart from the stream comes what money only attains of
-        which no such line tells."""
+    def of(
+        self, plan: Plan, component: str, payee_id: str, from_day: dt.date | None = None
+    ) -> tuple[Stream, list[Attained]]:
+        """The stream of one payee under one component. Where only lines from a day on are asked for, what money
+        only attains of which no such line tells comes apart from it."""
         asked = self._asked(plan, component, payee_id)
         stream: Stream = []
         counted: list[Attained] = []
         for invoice in self.invoices(asked):
-            only_counts = self._only_counts(asked, invoice, day)
+            only_counts = None if from_day is None else self._only_counts(asked, invoice, from_day)
             if only_counts is None:
                 stream += self._gathered(asked, invoice)
             else:

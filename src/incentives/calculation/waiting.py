@@ -105,10 +105,10 @@ class _Commission:
 
     def __init__(self, calculation: Calculation, plan: Plan, name: str, payee_id: str) -> None:
         self.calculation, self.plan, self.name, self.payee_id = calculation, plan, name, payee_id
-        stream = calculation.streams.of(plan, name, payee_id)
+        stream, attained = calculation.streams.of(plan, name, payee_id)
         self.holdings = {holding.invoice.invoice_id: holding for _, holding, _ in stream}
         self.follower = Follower(calculation.book, plan, name, payee_id)
-        self.lines = list(self.follower.follow(stream))
+        self.lines = list(self.follower.follow(stream, attained))
 
     def assuming_paid(self, invoice: Invoice) -> list[Line]:
         """The lines of the payment's own movement, if it makes one, and beside them the caps'."""
