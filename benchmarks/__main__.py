@@ -134,10 +134,10 @@ class Bench:
         ours, whole = self.get("chunked", largest), self.get("product", largest)
         if ours and whole:
             of = f"chunk by chunk {_size(largest)}: "
-            beyond = [figures["peak_mib"] - figures["facts_mib"] for figures in (ours, whole)]
+            beyond, beyond_whole = (each["peak_mib"] - each["facts_mib"] for each in (ours, whole))
             rows = [
                 _beside(of + "CPU seconds beside all at once", ours["seconds"], whole["seconds"], ".2f"),
-                _beside(of + "peak MiB beyond facts", *beyond, ",d"),
+                _beside(of + "peak MiB beyond facts", beyond, beyond_whole, ",d"),
                 _check(of + "count and sum of lines", all(ours[k] == whole[k] for k in ("lines", "sum_minor"))),
             ]
         if one := self.get("one_payee", SMALL):

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.world import make_world
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.world import make_world
 from incentives.calculation.chunks import Chunk, Scope
 from incentives.calculation.earned import Earned
 from incentives.calculation.explanation import Step, Why
