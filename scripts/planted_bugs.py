@@ -395,8 +395,15 @@ BUGS = (
         "the-past-pays-no-draw-back",
         "where only lines from a day on are asked for, earlier ones recover no draw",
         "calculation/earned.py",
-        'None if any(plan.kind_of(name) == "draw" for name in names) else from_day',
+        "None if has_draw else from_day",
         "from_day",
+    ),
+    Bug(
+        "a-moved-line-is-forgotten",
+        "a run after an event compares only keys that stood on its day or later from the first",
+        "ledger/entries.py",
+        "earlier[-1].earned_on >= from_day",
+        "earlier[0].earned_on >= from_day",
     ),
 )
 

@@ -23,6 +23,7 @@ from incentives.engines.chunks import over
 from incentives.engines.memory import Memory
 from incentives.errors import Problem, Rejected, Told
 from incentives.feeds.folder import read_folder
+from incentives.ledger.entries import Draft, Key, Posted, difference
 from incentives.rules.commission import Commission, Tier
 from model.histories import write_history
 from scenarios.runner import read_scenarios, write_dataset
@@ -238,6 +239,40 @@ def test_an_event_changes_nothing_that_was_earned_before_its_day(world: World, d
 
 def earned_from(day: dt.date, lines: Sequence[Line]) -> list[Line]:
     return [line for line in lines if line.earned_on >= day]
+
+
+ADVANCES = commissions(
+    earns_on=st.sampled_from(["invoice", "contract"]), suspend_after_days=st.sampled_from([0, 20, 45])
+)
+"""What is suspended on a day and, when the due date moves, on another."""
+
+
+@law(100)
+@given(
+    worlds(same_ids=False)
+    | worlds(ADVANCES, same_ids=False, types=("due_date_changed",) * 8 + TYPES, max_invoices=3),
+    st.data(),
+)
+def test_what_an_event_posts_needs_no_line_that_was_earned_before_its_day(
+    world: World, data: st.DataObject
+) -> None:
+    """In whatever order they come, and whatever was paid out meanwhile."""
+    known, posted = world.given(events=()), dict[Key, list[Posted]]()
+    _post(list(difference(known.lines, posted)), posted)
+    for event in data.draw(st.permutations(world.facts.events)):
+        if data.draw(st.booleans(), label="paid out"):
+            posted = {key: [each._replace(is_settled=True) for each in of_key] for key, of_key in posted.items()}
+        known, day = known.after(event), event.occurred_on
+        drafts = list(difference(known.lines, posted))
+        assert list(difference(earned_from(day, known.lines), posted, day)) == drafts
+        _post(drafts, posted)
+
+
+def _post(drafts: Sequence[Draft], posted: dict[Key, list[Posted]]) -> None:
+    for each in drafts:
+        key = (each.payee_id, each.plan, each.component, each.kind, each.cause, each.currency)
+        terms = (each.invoice_id, each.earned_on, each.payable_on, each.plan_version)
+        posted.setdefault(key, []).append(Posted(terms, each.amount_minor, is_settled=False))
 
 
 CASH = commissions(

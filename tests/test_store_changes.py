@@ -186,13 +186,17 @@ def in_march(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Books in March, to be copied."""
     url = made(shelf.new())
     with opened(url) as engine:
-        books = Books(engine, tmp_path_factory.mktemp("first"))
-        books.bring(FIRST)
-        for month in (JANUARY, FEBRUARY):
-            run(engine, ANA)
-            close(engine, BEN, month, waive=WAIVED)
-        run(engine, ANA)
+        until_march(Books(engine, tmp_path_factory.mktemp("first")), FIRST)
     return url
+
+
+def until_march(books: Books, files: dict[str, str]) -> None:
+    """Bring files and close January and February."""
+    books.bring(files)
+    for month in (JANUARY, FEBRUARY):
+        run(books.engine, ANA)
+        close(books.engine, BEN, month, waive=WAIVED)
+    run(books.engine, ANA)
 
 
 @pytest.fixture
@@ -459,6 +463,76 @@ def test_the_same_delivery_twice_adds_nothing(books: Books) -> None:
     assert books.bring(late).accepted == 0
     with reading(books.engine) as connection:
         assert connection.execute(select(tables.table_of(tables.Event))).all() == before
+
+
+# What was paid and then moved to another day ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("moved_to", "between"), [("2026-03-10", "2026-03-05"), ("2026-01-08", "2026-01-15")])
+def test_a_payment_that_moved_after_it_was_paid_for_stands_once(moved_to: str, between: str, books: Books) -> None:
+    """A payment between the two days reaches the later one only."""
+    books.bring(_event(f"p1,payment,I1,{moved_to},1000.00,"))
+    decide(books, "replace")
+    books.run()
+    earned = books.sums()["ana cash"]
+    books.bring(_event(f"p4,credit_note,I1,{between},0.01,"))
+    books.run()
+    assert abs(books.sums()["ana cash"] - earned) <= 1
+
+
+ADVANCE = """
+plan = "ae"
+name = "Account executive"
+currency = "EUR"
+[[versions]]
+effective_from = 2025-01-01
+  [[versions.components]]
+  name = "cash"
+  kind = "commission"
+  earns_on = "invoice"
+  suspend_after_days = 30
+  tiers = [ {from = 0, rate = "10%"} ]
+"""
+DUE = "event_id,type,invoice_id,occurred_on,amount,new_due_on"
+
+
+@pytest.fixture
+def advances(shelf: Shelf, tmp_path: Path) -> Iterator[Books]:
+    """An invoice due on 10 January pays its commission when it is issued; on 9 February that is suspended."""
+    late = _invoice(
+        "I1,c1,EUR,2026-01-05,2026-01-10,\nI3,c1,EUR,2026-01-06,2026-12-31,", "I1,1,1000.00\nI3,1,100.00"
+    )
+    only_ana = {"credits.csv": f"{CREDITS}\nI1,ana,executive,1\nI3,ana,executive,1\n", "events.csv": f"{DUE}\n"}
+    with opened(made(shelf.new())) as engine:
+        books = Books(engine, tmp_path)
+        until_march(books, FIRST | late | only_ana | {"plans/ae.toml": ADVANCE})
+        assert books.sums() == {"ana cash": 10_00}
+        yield books
+        assert breaches(engine) == []
+
+
+def test_a_suspension_that_moved_after_it_was_paid_stands_once(advances: Books) -> None:
+    advances.bring(_due("d1,due_date_changed,I1,2026-01-20,,2026-02-10"))
+    assert advances.posted(advances.run()) == [("ana cash", "suspend:I1", -100_00, 0)], "on 12 March now"
+    advances.bring(_due("p1,payment,I3,2026-03-05,10.00,"))
+    assert [each for each in advances.posted(advances.run()) if each[0] == "ana cash"] == []
+    assert advances.sums()["ana cash"] == 10_00
+
+
+def test_a_suspension_that_was_paid_went_and_came_again_is_posted_as_a_run_of_everybody_does(
+    advances: Books,
+) -> None:
+    advances.bring(_due("d1,due_date_changed,I1,2026-01-20,,2026-12-31"))
+    assert advances.posted(advances.run()) == [("ana cash", "suspend:I1", -100_00, 100_00)]
+    advances.bring(_due("d2,due_date_changed,I1,2026-03-02,,2026-02-10"))
+    assert advances.posted(advances.run()) == [
+        ("ana cash", "suspend:I1", 0, -100_00),
+        ("ana cash", "suspend:I1", -100_00, 0),
+    ]
+
+
+def _due(row: str) -> dict[str, str]:
+    return {"events.csv": f"{DUE}\n{row}\n"}
 
 
 def _event(row: str) -> dict[str, str]:

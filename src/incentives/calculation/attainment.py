@@ -30,7 +30,7 @@ def attained(
     """What a payee's credits of an invoice attain with each movement, where all that happened was before a day.
 
     ``None`` where it has to be followed: something happens later, money went back that had counted for another
-    window or counts for good, or there is no rate.
+    window, counts for good or is converted, or there is no rate.
     """
     for event, _ in book.events_of(invoice):
         if event.occurred_on >= before:
@@ -71,8 +71,8 @@ def _positions(book: Book, invoice: Invoice, curve: Curve) -> tuple[list[OrderKe
 
 
 def _in_one_window(book: Book, curve: Curve, keys: Sequence[OrderKey]) -> bool:
-    """Whether money that went back had counted in the window of that day; the keys are in order."""
+    """Whether all of it, in order, happened in one window: what went back had counted in it then."""
     over, starts = curve.component.accumulates_over, book.company.fiscal_year_starts
-    if over == "invoice" or over == "ever":
+    if over == "invoice" or over == "ever":  # an invoice is a window of its own
         return True
     return period_of(keys[0][0], over, starts) == period_of(keys[-1][0], over, starts)

@@ -102,9 +102,9 @@ class Calculation:
         for plan in self.book.plans_of(payee_id):
             of_plan: list[Line] = []
             names = plan.component_names()
-            of_whole = None if any(plan.kind_of(name) == "draw" for name in names) else from_day
+            has_draw = any(plan.kind_of(name) == "draw" for name in names)  # a draw looks at every line
             for name in names:
-                of_plan += self._component_lines(plan, name, payee_id, of_whole)
+                of_plan += self._component_lines(plan, name, payee_id, None if has_draw else from_day)
             for name in names:
                 if plan.kind_of(name) == "draw":
                     found += draw_lines(self.book, plan, name, payee_id, of_plan)

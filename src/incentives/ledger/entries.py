@@ -84,12 +84,22 @@ class Posted(NamedTuple):
     amount_minor: int
     is_settled: bool
 
+    @property
+    def earned_on(self) -> dt.date:
+        """The day that it was earned on."""
+        _, earned_on, _, _ = self.terms
+        return earned_on
 
-def difference(should: Iterable[Line], posted: Mapping[Key, list[Posted]]) -> Iterator[Draft]:
+
+def difference(
+    should: Iterable[Line], posted: Mapping[Key, list[Posted]], from_day: dt.date | None = None
+) -> Iterator[Draft]:
     """The entries that make what should stand stand; none if it stands already.
 
     ``posted`` holds the entries of each key in the order of posting, of the same payees as ``should``. An
-    entry of amount 0 records that a line which was already paid carries other dates now.
+    entry of amount 0 records that a line which was already paid carries other dates now: the last entry of a key
+    has the dates of its line. With a day, ``should`` are the lines that were earned from it on, and nothing else
+    has changed: a key that stood on an earlier day and has none of these lines stands as before.
     """
     met = set()
     for line in should:
@@ -102,7 +112,7 @@ def difference(should: Iterable[Line], posted: Mapping[Key, list[Posted]]) -> It
             met.add(key)
             yield from _moved(key, earlier, terms, line.amount_minor)
     for key, earlier in posted.items():
-        if key not in met:
+        if key not in met and (from_day is None or earlier[-1].earned_on >= from_day):
             yield from _moved(key, earlier, None, 0)
 
 

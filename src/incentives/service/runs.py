@@ -226,7 +226,7 @@ class _Found:
 class Difference:
     """What is missing in the ledger of a chunk; works wherever the chunk was calculated.
 
-    ``from_day``: nothing that was earned before it can differ, and is not compared.
+    ``from_day``: no line that was earned before it can differ, and none is compared.
     """
 
     source: StoreSource
@@ -237,36 +237,38 @@ class Difference:
 
     def __call__(self, chunk: Chunk) -> _Found:
         """What is missing of a chunk."""
-        lines: Iterable[Line] = chunk.lines
+        lines = chunk.lines
         if self.from_day is not None:
             lines = [line for line in lines if line.earned_on >= self.from_day]
-        found = _Found.of(difference(lines, self.standing(chunk)), self.keep)
+        found = _Found.of(difference(lines, self.standing(chunk, lines), self.from_day), self.keep)
         found.findings, found.people = set(chunk.findings), len(chunk.payees)
         if self.keep is Keep.LINES:
             found.lines = {(e.payee_id, e.plan, e.component, e.kind, e.cause, e.currency): e for e in chunk.lines}
         return found
 
-    def standing(self, chunk: Chunk) -> dict[Key, list[Posted]]:
+    def standing(self, chunk: Chunk, lines: Collection[Line] = ()) -> dict[Key, list[Posted]]:
         """Of payees everything that was posted (by runs up to ``upto_run``); under the plans of teams only where
-        they were calculated as members."""
-        members = frozenset(chunk.members)
-        standing = self._posted(members & frozenset(chunk.payees))
-        standing |= self._posted(frozenset(chunk.payees) - members, without=True)
-        standing |= self._posted(members - frozenset(chunk.payees), only=True)
+        they were calculated as members. With ``from_day``, what these lines are compared with, and what may have
+        none any more."""
+        members, payees = frozenset(chunk.members), frozenset(chunk.payees)
+        causes = {line.cause for line in lines} if self.from_day is not None else None
+        standing = self._posted(members & payees, causes)
+        standing |= self._posted(payees - members, causes, without=True)
+        standing |= self._posted(members - payees, causes, only=True)
         return standing
 
     def _posted(
-        self, payees: Collection[str], *, only: bool = False, without: bool = False
+        self, payees: Collection[str], causes: Collection[str] | None, *, only: bool = False, without: bool = False
     ) -> dict[Key, list[Posted]]:
         if not payees or (only and not self.team_plans):
             return {}
-        connection = self.source.known.connection
         return posted(
-            connection,
+            self.source.known.connection,
             payees,
             self.team_plans if only else None,
             self.team_plans if without else (),
             self.from_day,
+            causes,
             self.upto_run,
         )
 

@@ -72,7 +72,7 @@ class _Affected:
         return Scope(tuple(sorted(self.payees - {""})), tuple(sorted(self.teams & paying)))
 
     def from_day(self) -> dt.date | None:
-        """The day of the first new event, where nothing else is new: an event changes nothing that was earned
+        """The day of the first new event, where nothing else is new: an event changes no line that was earned
         before its day. One whose id stands under another source too changes causes of any day."""
         if self.changed:
             return None
@@ -285,16 +285,19 @@ def _of_invoices(model: type[Base], column: str, stands: bool) -> Query:
 
 @cache
 def _teams_of() -> Query:
+    """Every team that ``members`` ever were in, also by rows that ended: what they took from it may have to go."""
     return Query(select(tables.Membership.team).where(one_of(tables.Membership.payee_id, "members")))
 
 
 @cache
 def _managers() -> Query:
+    """Everybody who ever reported to somebody, likewise."""
     return Query(select(tables.Reporting.payee_id, tables.Reporting.manager_id))
 
 
 @cache
 def _paying() -> Query:
+    """Every team that a plan ever paid, likewise."""
     return Query(select(tables.Assignment.team).where(tables.Assignment.team > "").distinct())
 
 

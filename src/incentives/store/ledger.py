@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, not_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, not_, or_, select
 
 from incentives.calendar import Period, period_of
 from incentives.ledger.entries import Draft, Entry, Key, Posted
@@ -53,17 +53,20 @@ def posted(
     in_plans: Collection[str] | None = None,
     not_in_plans: Collection[str] = (),
     from_day: dt.date | None = None,
+    causes: Collection[str] | None = None,
     upto_run: int | None = None,
 ) -> dict[Key, list[Posted]]:
     """What was posted for some payees (by runs up to one), by key, in the order of posting; payouts and
     adjustments are none of it.
 
-    Only what was earned from a day on, if it is given: all entries of a key are of one day then.
+    With a day, of everything that has these causes, or had one of whose entries was earned from that day on: of a
+    key all entries or none, whatever their days. A line that was paid and then moved to another day has both.
     """
     values: dict[str, Value | None] = {
         "in_plans": in_plans,
         "not_in_plans": not_in_plans or None,
         "from_day": from_day,
+        "causes": causes,
         "upto_run": upto_run,
     }
     given = {name: value for name, value in values.items() if value is not None}
@@ -98,13 +101,14 @@ def _posted(given: frozenset[str]) -> Query:
         .where(one_of(entry.payee_id, "payees"), entry.kind != "payout", entry.kind != "adjustment")
         .order_by(entry.id)
     )
+    later = select(entry.cause).where(one_of(entry.payee_id, "payees"), entry.earned_on >= bindparam("from_day"))
     conditions: dict[str, ColumnElement[bool]] = {
         "in_plans": one_of(entry.plan, "in_plans"),
         "not_in_plans": not_(one_of(entry.plan, "not_in_plans")),
-        "from_day": entry.earned_on >= bindparam("from_day"),
+        "from_day": or_(entry.cause.in_(later), one_of(entry.cause, "causes")),
         "upto_run": entry.run_id <= bindparam("upto_run"),
     }
-    return Query(asked.where(*(conditions[name] for name in sorted(given))))
+    return Query(asked.where(*(condition for name, condition in conditions.items() if name in given)))
 
 
 def _key(payee_id: str, plan: str, component: str, kind: str, cause: str, currency: str) -> Key:
