@@ -237,28 +237,28 @@ class Difference:
 
     def __call__(self, chunk: Chunk) -> _Found:
         """What is missing of a chunk."""
-        lines = chunk.lines
+        lines, causes = chunk.lines, set[str]()
         if self.from_day is not None:
             lines = [line for line in lines if line.earned_on >= self.from_day]
-        found = _Found.of(difference(lines, self.standing(chunk, lines), self.from_day), self.keep)
+            causes = {line.cause for line in lines}
+        found = _Found.of(difference(lines, self.standing(chunk, causes), self.from_day), self.keep)
         found.findings, found.people = set(chunk.findings), len(chunk.payees)
         if self.keep is Keep.LINES:
             found.lines = {(e.payee_id, e.plan, e.component, e.kind, e.cause, e.currency): e for e in chunk.lines}
         return found
 
-    def standing(self, chunk: Chunk, lines: Collection[Line] = ()) -> dict[Key, list[Posted]]:
+    def standing(self, chunk: Chunk, causes: Collection[str] = ()) -> dict[Key, list[Posted]]:
         """Of payees everything that was posted (by runs up to ``upto_run``); under the plans of teams only where
-        they were calculated as members. With ``from_day``, what these lines are compared with, and what may have
-        none any more."""
+        they were calculated as members. With ``from_day``, what lines of these causes are compared with, and what
+        may have none any more."""
         members, payees = frozenset(chunk.members), frozenset(chunk.payees)
-        causes = {line.cause for line in lines} if self.from_day is not None else None
         standing = self._posted(members & payees, causes)
         standing |= self._posted(payees - members, causes, without=True)
         standing |= self._posted(members - payees, causes, only=True)
         return standing
 
     def _posted(
-        self, payees: Collection[str], causes: Collection[str] | None, *, only: bool = False, without: bool = False
+        self, payees: Collection[str], causes: Collection[str], *, only: bool = False, without: bool = False
     ) -> dict[Key, list[Posted]]:
         if not payees or (only and not self.team_plans):
             return {}

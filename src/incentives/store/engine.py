@@ -94,21 +94,19 @@ def engine_for(url: URL) -> Engine:
 def _set_up_sqlite(raw: sqlite3.Connection, _: Any) -> None:
     raw.isolation_level = None  # transactions begin where we say so, not where the driver thinks
     for name, value in PRAGMAS.items():
-        _tell(raw, f"PRAGMA {name} = {value}")
+        # Two that open a new file at once both turn its journal into a log. SQLite refuses the second on the spot,
+        # however long it was told to wait: each of them reads already, so each would wait for the other for ever.
+        _insist(raw, f"PRAGMA {name} = {value}", int(PRAGMAS["busy_timeout"]))
 
 
-def _tell(raw: sqlite3.Connection, pragma: str) -> None:
-    """Tell a new connection how to work, with the patience of every other statement.
-
-    Two that open a new file at once both turn its journal into a log. SQLite refuses the second on the spot,
-    however long it was told to wait: each of them reads already, so waiting for one another would never end.
-    """
-    deadline = time.monotonic() + int(PRAGMAS["busy_timeout"]) / 1000
+def _insist(raw: sqlite3.Connection, statement: str, milliseconds: int) -> None:
+    """Have a statement done, looking each millisecond whether the books are free."""
+    deadline = time.monotonic() + milliseconds / 1000
     while True:
         try:
-            raw.execute(pragma)
+            raw.execute(statement)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 raise
             time.sleep(0.001)
         else:
@@ -140,16 +138,12 @@ def _begins_soon(raw: sqlite3.Connection) -> bool:
     (patience,) = raw.execute("PRAGMA busy_timeout").fetchone()
     raw.execute("PRAGMA busy_timeout = 0")
     try:
-        for _ in range(min(patience, SOON_MS)):
-            try:
-                raw.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                time.sleep(0.001)
-            else:
-                return True
+        _insist(raw, "BEGIN IMMEDIATE", min(patience, SOON_MS))
+    except sqlite3.OperationalError:
+        return False
     finally:
         raw.execute(f"PRAGMA busy_timeout = {patience}")
-    return False
+    return True
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def posted(
     in_plans: Collection[str] | None = None,
     not_in_plans: Collection[str] = (),
     from_day: dt.date | None = None,
-    causes: Collection[str] | None = None,
+    causes: Collection[str] = (),
     upto_run: int | None = None,
 ) -> dict[Key, list[Posted]]:
     """What was posted for some payees (by runs up to one), by key, in the order of posting; payouts and
@@ -66,7 +66,7 @@ def posted(
         "in_plans": in_plans,
         "not_in_plans": not_in_plans or None,
         "from_day": from_day,
-        "causes": causes,
+        "causes": None if from_day is None else causes,
         "upto_run": upto_run,
     }
     given = {name: value for name, value in values.items() if value is not None}
